@@ -1,0 +1,39 @@
+.PHONY: run test lint proof bench
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+# Tools that import the settings must neither need nor read a developer's .env.
+BARE := ENV_FILE= DEBUG=1 DATABASE_URL=sqlite://:memory: REDIS_URL= CACHE_BACKEND=
+PYTEST := $(BIN)/python -m pytest
+
+run: .venv/run-ready  ## web server and worker on this machine; Ctrl-C stops both
+	@$(BIN)/python -m rhiz.launch
+
+test: lint  ## everything: lint, then the suite on PostgreSQL and Redis, then on SQLite and memory
+	$(BIN)/python -m tests.servers -- $(PYTEST)
+	env -u DATABASE_URL -u REDIS_URL -u CACHE_BACKEND $(PYTEST)
+
+lint: .venv/test-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BARE) $(BIN)/mypy
+	$(BARE) $(BIN)/lint-imports
+	$(BARE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+proof: .venv/test-ready  ## what is too long for every run
+	$(BIN)/python -m tests.servers -- $(PYTEST) -m proof --timeout 3600
+	env -u DATABASE_URL -u REDIS_URL -u CACHE_BACKEND $(PYTEST) -m proof --timeout 3600
+
+bench: .venv/test-ready  ## measurements on PostgreSQL and Redis of its own
+	$(BIN)/python -m tests.servers -- $(BIN)/python -m benchmarks
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run-ready: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/test-ready: requirements.txt requirements-dev.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

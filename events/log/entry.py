@@ -1,0 +1,37 @@
+"""An entry: one event as a batch reads it from the log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class Entry(msgspec.Struct, weakref=False, eq=False):
+    """What a processor is given. A model instance costs ten times as much to make, and a batch makes hundreds.
+
+    `version` is when the record was written, in microseconds since 1970 (of its `rev`, else of `occurred_at`,
+    else of `received_at`): with `id` it orders all events of one record, however late one is applied.
+    """
+
+    id: int
+    event_id: UUID
+    event_type: str
+    did: str
+    priority: int
+    payload_text: str
+    version: int
+    rev: str | None
+    occurred_at: datetime | None
+    received_at: datetime
+    attempts: int
+    suspect: bool
+    record: Any = None  # what the processor's `decode` made of the payload
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The payload as a dict, decoded anew at each access."""
+        decoded: dict[str, Any] = msgspec.json.decode(self.payload_text)
+        return decoded

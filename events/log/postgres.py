@@ -1,0 +1,323 @@
+"""The log's statements for PostgreSQL.
+
+What holds for all of them:
+
+- The state stands in them as a literal, since a partial index serves no parameter.
+- A batch goes to the server as one text parameter, a JSON document that is unfolded there: appending through
+  arrays took three times as long.
+- They are prepared: planning LOCK and READ takes as long as running them.
+- They walk the log in the order of `id + 0`, an expression that only the partial indexes have. In the order of
+  `id` a planner with old statistics may take the primary key, and step over every event that was ever done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from events.log.entry import Entry
+
+URGENT_FIRST = (3, 2, 1, 0)
+
+APPEND = """
+with document as materialized (
+    select nextval('events_event_id_seq') as id, clock_timestamp() as at, item.*
+    from json_to_recordset(%s::json) as item (
+        i uuid, t text, d text, l smallint, r smallint, p jsonb, g text, v bigint, rev text, o timestamptz, e text
+    )
+)
+insert into events_event (
+    id, event_id, event_type, did, lane, priority, payload, digest, rev, occurred_at, version,
+    state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error
+)
+select id, i, t, d, l, r, p, g, rev, o, coalesce(v, (extract(epoch from at) * 1000000)::bigint),
+    case when e is null then 0 else 2 end, 0, 0, false, at, at, case when e is null then null else at end, coalesce(e, '')
+from document
+order by i
+on conflict (event_id) do nothing
+returning event_id
+"""
+
+DIGESTS = "select event_id, digest from events_event where event_id = any(%s::uuid[])"
+
+# The server ends a step whose process was stopped or whose host is gone. A wait for somebody's lock (a migration's,
+# say) ends sooner than the step, so that it is told apart from a statement that takes too long by itself.
+# LOCK and READ are planned for the indexes made for them, whatever the statistics of the moment say (of a log that was
+# empty when it was last analyzed, for one). READ gives the planner its freedom back before processors run.
+FENCE = """
+select set_config('statement_timeout', %(whole)s, true), set_config('idle_in_transaction_session_timeout', %(whole)s, true),
+    set_config('lock_timeout', %(lock)s, true), set_config('plan_cache_mode', 'force_generic_plan', true),
+    set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
+"""
+FENCE_17 = FENCE.rstrip() + ", set_config('transaction_timeout', %(transaction)s, true)\n"
+
+COLUMNS = """e.id, e.event_id, e.event_type, e.did, e.priority, e.payload::text, e.version, e.rev, e.occurred_at,
+    e.received_at, e.attempts, e.suspect, case when e.available_at > now() then e.available_at end"""
+
+READY = "e.state = 0 and not e.suspect and e.available_at <= e.received_at"
+DUE = "e.state = 0 and not e.suspect and e.available_at > e.received_at and e.available_at <= now()"
+
+
+def _ready_of_lane(lane: str, limit: str) -> str:
+    """The first ready events of a lane, the most urgent first: one index range for each priority.
+
+    A range begins above its priority's floor. While some transaction holds back the vacuum horizon, index
+    entries of events that are done pile up at the head of the index, and a read without floors walks over them.
+    """
+    ranges = " union all ".join(
+        f"(select e.id, e.did, e.priority from events_event e where e.lane = {lane} and {READY}"
+        f" and e.priority = {priority} and e.id + 0 > %(floor{priority})s order by e.id + 0 limit {limit})"
+        for priority in URGENT_FIRST
+    )
+    return f"(select * from ({ranges}) ready limit {limit})"
+
+
+def _ready_and_due(lane: str, limit: str) -> str:
+    due = (
+        f"(select e.id, e.did, e.priority from events_event e where e.lane = {lane} and {DUE}"
+        f" order by e.available_at limit {limit})"
+    )
+    return f"{_ready_of_lane(lane, limit)} union all {due}"
+
+
+def _oldest_of_lane(lane: str, limit: str) -> str:
+    """The first ready events of a lane of each priority, and those that are due again: its oldest are among them."""
+    return " union all ".join(
+        [
+            f"(select e.id, e.did, e.priority from events_event e where e.lane = {lane} and {READY}"
+            f" and e.priority = {priority} and e.id + 0 > %(floor{priority})s order by e.id + 0 limit {limit})"
+            for priority in URGENT_FIRST
+        ]
+        + [
+            f"(select e.id, e.did, e.priority from events_event e where e.lane = {lane} and {DUE}"
+            f" order by e.available_at limit {limit})"
+        ]
+    )
+
+
+URGENT = "priority desc, id"
+OLDEST = "id"
+
+LOCK = {
+    by_age: f"""
+select l.id
+from events_lane l
+cross join lateral (
+    select id, priority from ({candidates("l.id", "1")}) head order by {order} limit 1
+) head
+order by head.{order.replace(", ", ", head.")}
+limit %(share)s
+for update of l skip locked
+"""
+    for by_age, candidates, order in ((False, _ready_and_due, URGENT), (True, _oldest_of_lane, OLDEST))
+}
+
+# Per DID, a batch holds every unfinished event up to the last that was chosen: an urgent event pulls the earlier
+# ones of its DID forward. `urgency` is the highest priority of an event or of any later one of its DID, so cutting
+# by it leaves each DID a prefix. Events that wait come along too: what follows them in their DID must not run.
+READ = {
+    by_age: f"""
+with head as materialized (
+    select item.id, item.did
+    from unnest(%(lanes)s::smallint[]) as held (lane)
+    cross join lateral ({candidates("held.lane", "%(limit)s")}) item
+    order by {order}
+    limit %(limit)s
+), top as (
+    select did, max(id) as id from head group by did
+), prefix as materialized (
+    select item.ctid, item.id, {urgency} as urgency
+    from top
+    cross join lateral (
+        select e.ctid, e.id, e.did, e.priority from events_event e
+        where e.did = top.did and e.state = 0 and e.id + 0 <= top.id
+        order by e.id + 0 limit %(limit)s
+    ) item
+), chosen as (
+    select ctid from prefix order by urgency desc, id limit %(limit)s
+), restore as materialized (
+    select set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true),
+        set_config('enable_bitmapscan', 'on', true)
+)
+select {COLUMNS}
+from restore, events_event e where e.ctid = any(array(select ctid from chosen))
+"""
+    for by_age, candidates, order, urgency in (
+        (False, _ready_and_due, URGENT, "max(item.priority) over (partition by item.did order by item.id desc)"),
+        (True, _oldest_of_lane, OLDEST, "0"),
+    )
+}
+
+COMPLETE = """
+update events_event set state = 1, attempts = attempts + 1, finished_at = clock_timestamp()
+where id = any(%s::bigint[]) and state = 0
+"""
+
+# An event that failed: tried again in `wait` seconds, or dead where that is null.
+FAIL = """
+update events_event e set attempts = e.attempts + 1, last_error = item.error,
+    state = case when item.wait is null then 2 else 0 end,
+    finished_at = case when item.wait is null then clock_timestamp() end,
+    available_at = case when item.wait is null then e.available_at
+        else clock_timestamp() + item.wait * interval '1 second' end
+from json_to_recordset(%s::json) as item (id bigint, wait float8, error text)
+where e.id = item.id and e.state = 0
+"""
+
+POSTPONE = """
+update events_event e set available_at = greatest(item.until, clock_timestamp() + interval '1 second')
+from json_to_recordset(%s::json) as item (id bigint, until timestamptz)
+where e.id = item.id and e.state = 0
+"""
+
+# Where nothing of a priority is ready, everything up to the last id that was given out is behind it. The sequence is
+# read first: an id given out later must not be under a floor that did not see it.
+FLOORS = "with given as materialized (select last_value from events_event_id_seq)\n" + "\nunion all\n".join(
+    f"select {priority}, coalesce((select min(head.id) - 1 from events_lane l cross join lateral (select e.id from events_event e"
+    f" where e.lane = l.id and {READY} and e.priority = {priority} and e.id + 0 > %(floor{priority})s"
+    f" order by e.id + 0 limit 1) head), (select last_value from given))"
+    for priority in URGENT_FIRST
+)
+
+ANY_PENDING = "select exists (select 1 from events_event where state = 0)"
+
+LOCK_THESE = "select id from events_lane where id = any(%s::smallint[]) order by id for update skip locked"
+
+# A suspect may run when it is the first of its DID that is not finished.
+SUSPECTS = """
+select e.id, e.lane from events_event e
+where e.state = 0 and e.suspect and e.available_at <= now()
+    and not exists (select 1 from events_event b where b.did = e.did and b.state = 0 and b.id + 0 < e.id)
+order by e.available_at, e.id limit 64
+"""
+ENTRY_OF_SUSPECT = f"""
+select {COLUMNS} from events_event e
+where e.id = %s and e.state = 0 and e.suspect and e.available_at <= now()
+    and not exists (select 1 from events_event b where b.did = e.did and b.state = 0 and b.id + 0 < e.id)
+"""
+
+
+@contextmanager
+def cursor(connection: BaseDatabaseWrapper) -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor that binds on the server, so that statements can be prepared; Django's own binds in the client.
+
+    Raises Django's database errors, as its own does.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as bare:
+        yield bare
+
+
+def append(connection: BaseDatabaseWrapper, document: str) -> set[str]:
+    """Insert the document's events, ids in its order; the event_ids that were new."""
+    with cursor(connection) as c:
+        return {str(row[0]) for row in c.execute(APPEND, (document,))}
+
+
+def digests(connection: BaseDatabaseWrapper, event_ids: Sequence[str]) -> dict[str, str]:
+    """The content digests of those of `event_ids` that the log has."""
+    with cursor(connection) as c:
+        return {str(event_id): digest for event_id, digest in c.execute(DIGESTS, (_array(event_ids),))}
+
+
+def fence(connection: BaseDatabaseWrapper, seconds: float) -> None:
+    """Let the server end the present transaction if a statement, or a silence, lasts `seconds`."""
+    milliseconds = max(1, int(seconds * 1000))
+    limits = {"whole": str(milliseconds), "lock": str(max(1, milliseconds // 3)), "transaction": str(milliseconds * 2)}
+    with cursor(connection) as c:
+        c.execute(FENCE_17 if connection.pg_version >= 170000 else FENCE, limits)  # type: ignore[attr-defined]
+
+
+def lock_lanes(connection: BaseDatabaseWrapper, share: int, floors: Sequence[int], *, by_age: bool) -> list[int]:
+    """Lock up to `share` lanes that have work and that nobody holds, the most urgent first (or that with the oldest)."""
+    with cursor(connection) as c:
+        return [row[0] for row in c.execute(LOCK[by_age], {"share": share, **_named(floors)})]
+
+
+def read(
+    connection: BaseDatabaseWrapper, lanes: Sequence[int], limit: int, floors: Sequence[int], *, by_age: bool
+) -> list[tuple[Any, ...]]:
+    """The next batch of the held lanes: rows as Entry takes them, then until when the event waits, or None."""
+    parameters = {"lanes": _array(lanes), "limit": limit, **_named(floors)}
+    with cursor(connection) as c:
+        return c.execute(READ[by_age], parameters).fetchall()
+
+
+def lock_these(connection: BaseDatabaseWrapper, lanes: Sequence[int]) -> list[int]:
+    """Lock those of `lanes` that nobody holds."""
+    with cursor(connection) as c:
+        return [row[0] for row in c.execute(LOCK_THESE, (_array(lanes),))]
+
+
+def suspects(connection: BaseDatabaseWrapper) -> list[tuple[int, int]]:
+    """(id, lane) of suspects that may run now."""
+    with cursor(connection) as c:
+        return c.execute(SUSPECTS).fetchall()
+
+
+def read_suspect(connection: BaseDatabaseWrapper, event: int) -> list[tuple[Any, ...]]:
+    """The row of one suspect, if it may still run now, as `read` gives it."""
+    with cursor(connection) as c:
+        return c.execute(ENTRY_OF_SUSPECT, (event,)).fetchall()
+
+
+def complete(connection: BaseDatabaseWrapper, ids: Iterable[int]) -> int:
+    """Mark events done; how many of them were still pending."""
+    with cursor(connection) as c:
+        return c.execute(COMPLETE, (_array(ids),)).rowcount
+
+
+def fail(connection: BaseDatabaseWrapper, document: str) -> int:
+    """Record failed attempts, a JSON list of {id, wait: seconds or null, error}; how many were still pending."""
+    with cursor(connection) as c:
+        return c.execute(FAIL, (document,)).rowcount
+
+
+def postpone(connection: BaseDatabaseWrapper, document: str) -> None:
+    """Let events wait, a JSON list of {id, until}, at least a second from now."""
+    with cursor(connection) as c:
+        c.execute(POSTPONE, (document,))
+
+
+def floors(connection: BaseDatabaseWrapper, above: Sequence[int]) -> list[int]:
+    """For each priority (as an index) an id below which nothing is ready, as far as can be seen from `above` up."""
+    with cursor(connection) as c:
+        found = dict(c.execute(FLOORS, _named(above)).fetchall())
+    return [found[priority] for priority in sorted(URGENT_FIRST)]
+
+
+def any_pending(connection: BaseDatabaseWrapper) -> bool:
+    """Whether anything is left to do, now or later."""
+    with connection.cursor() as c:
+        c.execute(ANY_PENDING)
+        row = c.fetchone()
+    return bool(row and row[0])
+
+
+def any_ready(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a step is worth its transaction; PostgreSQL answers that as it locks lanes."""
+    return True
+
+
+def entry(row: tuple[Any, ...]) -> Entry:
+    """The entry of a row that `read` gave."""
+    return Entry(*row[:12])
+
+
+def instant(moment: datetime) -> str:
+    """A moment as these statements take it."""
+    return moment.isoformat()
+
+
+def _named(floors: Sequence[int]) -> dict[str, int]:
+    return {f"floor{priority}": floors[priority] for priority in URGENT_FIRST}
+
+
+def _array(values: Iterable[object]) -> str:
+    # The text of an array, cast by the server: psycopg's own dumper looks at every element.
+    return "{" + ",".join(map(str, values)) + "}"

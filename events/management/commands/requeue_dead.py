@@ -1,0 +1,28 @@
+"""`manage.py requeue_dead`: make dead events pending again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from events.models import Event
+
+
+class Command(BaseCommand):
+    help = "Make dead events pending again, all or those that match."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--type", help="only events of this type")
+        parser.add_argument("--did", help="only events of this DID")
+        parser.add_argument("--reason", help="only events whose last error contains this")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        dead = Event.objects.dead()
+        if options["type"]:
+            dead = dead.filter(event_type=options["type"])
+        if options["did"]:
+            dead = dead.filter(did=options["did"])
+        if options["reason"]:
+            dead = dead.filter(last_error__contains=options["reason"])
+        self.stdout.write(f"{dead.requeue()} events requeued")

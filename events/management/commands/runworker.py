@@ -1,0 +1,27 @@
+"""`manage.py runworker`: apply events until told to stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from events.exceptions import LaneCountError
+from events.worker.runner import run
+
+
+class Command(BaseCommand):
+    help = "Apply the log's events until SIGTERM, or until nothing is pending (--drain)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--workers", type=int, help="steps at once at the most (EVENT_WORKERS)")
+        parser.add_argument("--drain", action="store_true", help="end when nothing is pending anywhere, retries included")
+        parser.add_argument("--health-port", type=int, help="answer health probes over HTTP on this port")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["workers"] is not None and options["workers"] < 1:
+            raise CommandError("--workers takes a whole number from 1 up")
+        try:
+            run(slots=options["workers"], drain=options["drain"], health_port=options["health_port"])
+        except LaneCountError as error:
+            raise CommandError(str(error)) from error

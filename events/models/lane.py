@@ -1,0 +1,32 @@
+"""Lanes: what a worker holds while it applies events."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from events.conf import conf
+from events.exceptions import LaneCountError
+
+
+class Lane(models.Model):
+    """One unit of order and of ownership. Its row is locked for the length of a step and never written."""
+
+    id = models.SmallIntegerField(primary_key=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"lane {self.pk}"
+
+    @classmethod
+    def ensure(cls) -> None:
+        """Make the lanes that are missing.
+
+        Raises LaneCountError if the log was made with more lanes than `EVENT_LANES` says, or with fewer: the
+        events of one DID would stand in two lanes, and their order be lost.
+        """
+        existing = set(cls.objects.values_list("id", flat=True))
+        if existing and len(existing) != conf.lanes:
+            raise LaneCountError(f"EVENT_LANES is {conf.lanes}, but this log was made with {len(existing)} lanes: set it back")
+        cls.objects.bulk_create([cls(id=n) for n in range(conf.lanes) if n not in existing], ignore_conflicts=True)

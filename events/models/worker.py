@@ -1,0 +1,56 @@
+"""Worker processes, as their heartbeats tell of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+HEARTBEAT = 1.0  # seconds between two heartbeats
+SILENCE = 15.0  # seconds without one, after which a worker on another host is taken for dead
+KEPT = timedelta(hours=24)  # how long the row of a worker that ended is kept
+
+
+class WorkerQuerySet(models.QuerySet):
+    def ended_long_ago(self) -> WorkerQuerySet:
+        return self.filter(Q(stopped_at__lt=Now() - KEPT) | Q(died_at__lt=Now() - KEPT))
+
+    def alive(self) -> WorkerQuerySet:
+        """Those with a recent heartbeat and no goodbye."""
+        return self.filter(stopped_at=None, died_at=None, heartbeat_at__gt=Now() - timedelta(seconds=SILENCE))
+
+
+class Worker(models.Model):
+    """One worker process, from its start to its goodbye or its death.
+
+    A worker that ends in peace sets `stopped_at`. One that does not is found dead by another, which sets
+    `died_at` and makes suspects of the events it had announced.
+    """
+
+    host = models.CharField(max_length=255)
+    pid = models.IntegerField()
+    process_started = models.FloatField(help_text="seconds since 1970, of the process: pids are used again")
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    died_at = models.DateTimeField(null=True, blank=True)
+    announced = models.JSONField(default=list, help_text="ids of the events in its batch, while the fleet is careful")
+    alone = models.BooleanField(default=False, help_text="the announced event is a suspect, alone in the process")
+    slots = models.SmallIntegerField(default=0, help_text="steps that it may run at once")
+    processed = models.BigIntegerField(default=0, help_text="events applied since it started")
+    failed = models.BigIntegerField(default=0, help_text="attempts that failed since it started")
+    busy_seconds = models.FloatField(default=0)
+    available_seconds = models.FloatField(default=0)
+    minute_processed = models.IntegerField(default=0, help_text="events applied in the last minute")
+    minute_busy = models.FloatField(default=0, help_text="busy seconds in the last minute")
+    minute_available = models.FloatField(default=0, help_text="available seconds in the last minute")
+
+    objects = WorkerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"

@@ -1,0 +1,211 @@
+"""One fenced batch: lock lanes, read, apply, complete, commit. Effects and completion are one transaction.
+
+The lock on a lane's row is all the ownership there is. A process that dies drops it with its connection; one that
+is stopped loses it when the server ends the transaction. Nothing is claimed in writing, so nothing is ever released.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connections, transaction
+
+from events.conf import conf
+from events.exceptions import EventError
+from events.log import dialect
+from events.log.entry import Entry
+from events.log.faults import STATEMENT_TOOK_TOO_LONG, is_nobodys_fault, sqlstate
+from events.retry import wait_before_retry
+from events.worker.isolation import Isolation, Outcome
+
+
+class Overtaken(EventError):
+    """An operator ended one of the batch's events while it was applied: roll back and read again."""
+
+
+class CommitRefused(EventError):
+    """The database refused the whole batch at COMMIT, and did not say for which event."""
+
+
+class OutOfTime(EventError):
+    """The server ended the batch after `EVENT_BATCH_TIMEOUT`; `ids` are its events."""
+
+    def __init__(self, ids: list[int]) -> None:
+        super().__init__("a batch outlived EVENT_BATCH_TIMEOUT and was rolled back by the server")
+        self.ids = ids
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """What a step takes: up to `limit` events of `share` lanes, or of `lanes`; of `only` these events, if given."""
+
+    share: int
+    limit: int
+    by_age: bool = False
+    lanes: tuple[int, ...] = ()
+    only: frozenset[int] | None = None
+    suspect: int | None = None  # the id of the one event that this step is about
+
+
+@dataclass(slots=True)
+class Result:
+    """What a step did. Counts are of events; `seconds` is how long it took."""
+
+    lanes: tuple[int, ...] = ()
+    read: int = 0
+    done: int = 0
+    failed: int = 0
+    postponed: int = 0
+    seconds: float = 0.0
+    ids: list[int] = field(default_factory=list)
+
+    @property
+    def progress(self) -> bool:
+        return self.read > 0
+
+
+def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result:
+    """Take one batch through its transaction.
+
+    Raises Overtaken, CommitRefused, or what `is_nobodys_fault` knows; then nothing of the batch is in the database.
+    """
+    started = time.monotonic()
+    connection = connections[using]
+    log = dialect(connection)
+    result = Result()
+    if take.suspect is None and not log.any_ready(connection):
+        return result
+    batch: _Batch | None = None
+    try:
+        with transaction.atomic(using=using):
+            batch = _lock_and_read(connection, log, take, floors)
+            result.lanes = batch.lanes
+            if batch.rows:
+                outcome = Isolation(connection, _wait_for).apply(batch.entries)
+                _record(connection, log, batch, outcome)
+                result.read = len(batch.rows)
+                result.done, result.failed = len(outcome.done), len(outcome.failed)
+                result.postponed = len(outcome.left) + len(batch.postponed)
+    except EventError:
+        raise
+    except Exception as error:
+        if batch is not None and batch.entries and _ran_out_of_time(error, time.monotonic() - started):
+            raise OutOfTime([entry.id for entry in batch.entries]) from error
+        if batch is None or is_nobodys_fault(error):
+            raise
+        if len(batch.entries) == 1:
+            _bury_or_retry(connection, log, batch.entries[0], error)
+            result.read = result.failed = 1
+        else:
+            raise CommitRefused(str(error)) from error
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def peek(take: Take, floors: Sequence[int], *, using: str = "default") -> Result:
+    """What a step would take now: its lanes and the ids of its events. Holds nothing afterwards."""
+    connection = connections[using]
+    log = dialect(connection)
+    if not log.any_ready(connection):
+        return Result()
+    with transaction.atomic(using=using):
+        batch = _lock_and_read(connection, log, take, floors)
+    return Result(lanes=batch.lanes, read=len(batch.rows), ids=[entry.id for entry in batch.entries])
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The held lanes, what was read of them, and which of it may be applied."""
+
+    lanes: tuple[int, ...] = ()
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    postponed: list[tuple[int, Any]] = field(default_factory=list)  # (id, until): follow an event that waits
+
+
+def _lock_and_read(connection: Any, log: Any, take: Take, floors: Sequence[int]) -> _Batch:
+    log.fence(connection, conf.batch_timeout)
+    if take.lanes:
+        lanes = log.lock_these(connection, take.lanes)
+    else:
+        lanes = log.lock_lanes(connection, take.share, floors, by_age=take.by_age)
+    batch = _Batch(lanes=tuple(lanes))
+    if not lanes:
+        return batch
+    if take.suspect is not None:
+        batch.rows = log.read_suspect(connection, take.suspect)
+        batch.entries = [log.entry(row) for row in batch.rows]
+        return batch
+    batch.rows = sorted(log.read(connection, lanes, take.limit, floors, by_age=take.by_age), key=_id)
+    _choose(batch, log, take.only)
+    return batch
+
+
+def _choose(batch: _Batch, log: Any, only: frozenset[int] | None) -> None:
+    """Of each DID, the events before the first that must wait: for its time, or to run alone as a suspect.
+
+    What follows one that waits is postponed with it, so that its lane is not taken in a loop for events that
+    can't run. An event that was not announced (`only`) just ends its DID's part of this batch.
+    """
+    blocked: dict[str, Any] = {}
+    for row in batch.rows:
+        entry, until = log.entry(row), row[12]
+        if entry.did in blocked:
+            if until is None and not entry.suspect and blocked[entry.did] is not _UNANNOUNCED:
+                batch.postponed.append((entry.id, blocked[entry.did]))
+        elif until is not None or entry.suspect:
+            blocked[entry.did] = until
+        elif only is not None and entry.id not in only:
+            blocked[entry.did] = _UNANNOUNCED
+        else:
+            batch.entries.append(entry)
+
+
+_UNANNOUNCED = object()
+
+
+def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> None:
+    """Write what became of the batch's events beside their effects."""
+    if outcome.done and log.complete(connection, [e.id for e in outcome.done]) != len(outcome.done):
+        raise Overtaken("an event of the batch was ended by an operator")
+    if outcome.failed:
+        failures = [{"id": f.entry.id, "wait": f.wait, "error": f.error} for f in outcome.failed]
+        log.fail(connection, json.dumps(failures))
+    postponed = [{"id": id_, "until": until and _text(log, until)} for id_, until in batch.postponed]
+    # The time of a failed event's next try is the database's to know: those behind it are met, and postponed to it,
+    # by the step that finds them first. A second suffices to keep this lane from being taken for them alone.
+    postponed += [{"id": entry.id, "until": None} for entry, _ in outcome.left]
+    if postponed:
+        log.postpone(connection, json.dumps(postponed))
+
+
+def _bury_or_retry(connection: Any, log: Any, entry: Entry, error: Exception) -> None:
+    """Record the failure of a single event whose own transaction could not be committed."""
+    from events.worker.isolation import describe
+
+    log.fail(
+        connection,
+        json.dumps([{"id": entry.id, "wait": _wait_for(entry.attempts + 1), "error": describe(error)}]),
+    )
+
+
+def _ran_out_of_time(error: Exception, seconds: float) -> bool:
+    """Whether the server canceled a statement because of its length: sooner, somebody else canceled it."""
+    return sqlstate(error) in STATEMENT_TOOK_TOO_LONG and seconds > 0.9 * conf.batch_timeout
+
+
+def _wait_for(attempts: int) -> float | None:
+    return wait_before_retry(attempts, conf.max_retries, random.random())  # noqa: S311 - jitter, no secret
+
+
+def _text(log: Any, until: Any) -> str:
+    return until if isinstance(until, str) else log.instant(until)
+
+
+def _id(row: tuple[Any, ...]) -> int:
+    return int(row[0])

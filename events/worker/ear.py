@@ -1,0 +1,65 @@
+"""Hearing that events were appended: LISTEN on PostgreSQL, the file's version on SQLite. The poll is the floor."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+
+from django.db import connections
+
+from events.conf import conf
+from events.wakeup import CHANNEL, bare_connection
+
+logger = logging.getLogger(__name__)
+
+LOOK = 0.01  # seconds between two looks at the SQLite file's version
+PATIENCE = 2.0  # seconds until the next try to listen
+
+
+class Ear:
+    """A thread that calls `heard` whenever somebody appended. `heard` must be safe to call from it."""
+
+    def __init__(self, heard: Callable[[], None], *, using: str = "default") -> None:
+        self.heard = heard
+        self.using = using
+        self._stopped = threading.Event()
+        vendor = connections[using].vendor
+        if vendor == "sqlite":
+            self._start(self._watch_file)
+        elif conf.listen:
+            self._start(self._listen)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _start(self, target: Callable[[], None]) -> None:
+        threading.Thread(target=target, name="ear", daemon=True).start()
+
+    def _listen(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with bare_connection(self.using) as connection:
+                    connection.execute(f"listen {CHANNEL}")
+                    self.heard()  # what was appended while nobody listened
+                    while not self._stopped.is_set():
+                        for _ in connection.notifies(timeout=1.0, stop_after=1):
+                            self.heard()
+            except Exception as error:  # the poll serves meanwhile; the runner tells of an outage
+                logger.debug("not listening: %s", error)
+                self._stopped.wait(PATIENCE)
+
+    def _watch_file(self) -> None:
+        name = connections[self.using].get_connection_params()["database"]
+        uri = str(name).startswith("file:")
+        seen = None
+        try:
+            connection = sqlite3.connect(name, uri=uri, isolation_level=None)
+            while not self._stopped.wait(LOOK):
+                version = connection.execute("pragma data_version").fetchone()[0]
+                if version != seen:
+                    seen = version
+                    self.heard()
+        except sqlite3.Error as error:
+            logger.warning("the database file can't be watched, polling instead: %s", error)

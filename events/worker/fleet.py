@@ -1,0 +1,145 @@
+"""What worker processes know of each other: heartbeats, deaths, and the events that may have caused them.
+
+Normal steps announce nothing. For five minutes after a worker died without a goodbye the fleet is careful: each
+process runs one step at a time and first writes down which events are in it. Events that a dead worker had
+announced are suspects, and a suspect runs alone in its process. One that is alone at three deaths is dead-lettered.
+So an event that kills its process is found, and innocents do not die of somebody else's `kill -9`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from datetime import timedelta
+
+import psutil
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from events.models import Event, Worker
+from events.models.worker import SILENCE
+from events.worker.work import Work
+
+logger = logging.getLogger(__name__)
+
+CAREFUL = 300.0  # seconds that the fleet is careful after a death
+DEATHS_ALONE = 3  # an event that was alone in so many dying processes is dead-lettered
+
+
+class Membership:
+    """This process's row, and its eye on the others. Calls come one at a time, each from some thread of it."""
+
+    def __init__(self, work: Work, *, using: str = "default") -> None:
+        self.work = work
+        self.using = using
+        self.host = host_name()
+        self.pid = os.getpid()
+        self.process_started = psutil.Process(self.pid).create_time()
+        self.id: int | None = None
+        self._unbroken_since = time.monotonic()
+        self._last_beat = 0.0
+
+    def join(self) -> None:
+        """Write this process's row."""
+        now = timezone.now()
+        worker = Worker.objects.using(self.using).create(
+            host=self.host,
+            pid=self.pid,
+            process_started=self.process_started,
+            started_at=now,
+            heartbeat_at=now,
+            slots=self.work.slots,
+        )
+        Worker.objects.using(self.using).filter(pk=worker.pk).update(started_at=Now(), heartbeat_at=Now())
+        self.id = worker.pk
+        self._last_beat = self._unbroken_since = time.monotonic()
+
+    def beat(self) -> bool:
+        """Renew the row, and find the dead; whether the fleet is to be careful."""
+        now = time.monotonic()
+        if now - self._last_beat > SILENCE / 3:
+            self._unbroken_since = now
+        figures = self.work.figures()
+        if self._mine().update(heartbeat_at=Now(), died_at=None, **figures) == 0:
+            self.join()
+        self._last_beat = time.monotonic()
+        self.find_dead()
+        return self.must_be_careful()
+
+    def announce(self, ids: list[int], *, alone: bool = False) -> None:
+        """Write down, before they are applied, which events this process is about to apply."""
+        self._mine().update(announced=ids, alone=alone)
+
+    def leave(self) -> None:
+        """Say goodbye."""
+        self._mine().update(heartbeat_at=Now(), stopped_at=Now(), announced=[], alone=False, **self.work.figures())
+
+    def must_be_careful(self) -> bool:
+        """Whether a worker has died in the last five minutes."""
+        return Worker.objects.using(self.using).filter(died_at__gt=Now() - timedelta(seconds=CAREFUL)).exists()
+
+    def find_dead(self) -> None:
+        """Mark workers that died, and accuse the events they had announced."""
+        others = Worker.objects.using(self.using).filter(stopped_at=None, died_at=None).exclude(pk=self.id)
+        silent = Q(heartbeat_at__lt=Now() - timedelta(seconds=SILENCE))
+        gone = [w.pk for w in others.filter(host=self.host) if not is_running(w)]
+        if time.monotonic() - self._unbroken_since >= SILENCE:
+            # Only then: after an outage of the database every worker looks silent for a moment.
+            gone += list(others.filter(silent).values_list("pk", flat=True))
+        for pk in gone:
+            self._bury(pk)
+
+    def accuse(self, ids: list[int], *, alone: bool) -> None:
+        """Make suspects of events whose process died, or whose batch outlived its time; or judge the one alone."""
+        events = Event.objects.using(self.using).filter(pk__in=ids, state=Event.State.PENDING)
+        if not alone:
+            events.filter(suspect=False).update(suspect=True)
+            return
+        events.update(crashes=F("crashes") + 1)
+        guilty = events.filter(crashes__gte=DEATHS_ALONE)
+        for event_id in guilty.values_list("event_id", flat=True):
+            logger.error("event dead: took %d processes down with it event_id=%s", DEATHS_ALONE, event_id)
+        guilty.update(
+            state=Event.State.DEAD,
+            finished_at=Now(),
+            last_error=f"the worker process died or hung {DEATHS_ALONE} times while this event ran alone in it",
+        )
+
+    def any_suspects(self) -> bool:
+        """Whether some event waits to run alone."""
+        return Event.objects.using(self.using).filter(state=Event.State.PENDING, suspect=True).exists()
+
+    def _mine(self) -> QuerySet[Worker]:
+        return Worker.objects.using(self.using).filter(pk=self.id)
+
+    def _bury(self, pk: int) -> None:
+        with transaction.atomic(using=self.using):
+            still = Worker.objects.using(self.using).filter(pk=pk, stopped_at=None, died_at=None)
+            if still.update(died_at=Now()) == 0:
+                return  # another worker was first
+            dead = Worker.objects.using(self.using).get(pk=pk)
+            logger.warning("worker %s died without a goodbye announced=%d", dead, len(dead.announced))
+            if dead.announced:
+                self.accuse(dead.announced, alone=dead.alone)
+
+
+def host_name() -> str:
+    """This host, and the pid namespace where there is one: containers may share a host's name, but not its pids."""
+    try:
+        return f"{socket.gethostname()}#{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return socket.gethostname()
+
+
+def is_running(worker: Worker) -> bool:
+    """Whether the process of a worker on this host still runs: its pid may be another process's by now."""
+    try:
+        return abs(psutil.Process(worker.pid).create_time() - worker.process_started) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True

@@ -1,0 +1,115 @@
+"""Finding the events that fail among those that do not: the batch is halved until the guilty stand alone."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from events.exceptions import PermanentError
+from events.log.entry import Entry
+from events.log.faults import is_nobodys_fault
+from events.worker import rounds
+
+ERROR_LENGTH = 20_000  # characters of a traceback that the log keeps: its end, which names the error
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt. `wait` is in seconds until the next, None if there is none: the event is dead."""
+
+    entry: Entry
+    error: str
+    wait: float | None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch: effects of `done` are in the transaction; `left` follow one that must wait."""
+
+    done: list[Entry] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    left: list[tuple[Entry, Failure]] = field(default_factory=list)
+
+
+class Isolation:
+    """One batch on its way through the processors.
+
+    `wait_for(attempts)` says how long an event waits after so many failed attempts, None if no try is left.
+    """
+
+    def __init__(self, connection: BaseDatabaseWrapper, wait_for: Callable[[int], float | None]) -> None:
+        self.connection = connection
+        self.wait_for = wait_for
+        self.outcome = Outcome()
+        self._waiting: dict[str, Failure] = {}  # by DID: what its later events wait for
+
+    def apply(self, entries: list[Entry]) -> Outcome:
+        """Apply entries, given in the order of the log, each failing alone.
+
+        Raises what is nobody's fault (see `events.log.faults`): the whole step is to be done again.
+        """
+        decoded = []
+        for entry in entries:
+            if entry.did in self._waiting:
+                self.outcome.left.append((entry, self._waiting[entry.did]))
+                continue
+            try:
+                rounds.decode(entry)
+            except Exception as error:
+                self._fail(entry, error)
+            else:
+                decoded.append(entry)
+        self._attempt(decoded)
+        return self.outcome
+
+    def _attempt(self, entries: list[Entry]) -> None:
+        entries = self._without_waiting(entries)
+        if not entries:
+            return
+        try:
+            with transaction.atomic(using=self.connection.alias):
+                rounds.apply(entries)
+                self._check_constraints()
+        except BaseException as error:  # a processor may call sys.exit(): its event's failure, not the worker's end
+            if is_nobodys_fault(error):
+                raise
+            if len(entries) == 1:
+                self._fail(entries[0], error)
+                return
+        else:
+            self.outcome.done.extend(entries)
+            return
+        half = len(entries) // 2
+        self._attempt(entries[:half])
+        self._attempt(entries[half:])
+
+    def _without_waiting(self, entries: list[Entry]) -> list[Entry]:
+        if not self._waiting:
+            return entries
+        self.outcome.left.extend((e, self._waiting[e.did]) for e in entries if e.did in self._waiting)
+        return [e for e in entries if e.did not in self._waiting]
+
+    def _check_constraints(self) -> None:
+        # Django's foreign keys are checked at COMMIT, where one bad row would fail the batch and name nobody.
+        if self.connection.vendor == "postgresql":
+            with self.connection.cursor() as cursor:
+                cursor.execute("set constraints all immediate; set constraints all deferred")
+
+    def _fail(self, entry: Entry, error: BaseException) -> None:
+        wait = None if isinstance(error, PermanentError) else self.wait_for(entry.attempts + 1)
+        failure = Failure(entry, describe(error), wait)
+        self.outcome.failed.append(failure)
+        if wait is not None:
+            self._waiting[entry.did] = failure
+
+
+def describe(error: BaseException) -> str:
+    """The error as the log keeps it: a PermanentError's own words, else the traceback."""
+    text = str(error) if isinstance(error, PermanentError) else "".join(traceback.format_exception(error))
+    # PostgreSQL's text has no NUL, UTF-8 no lone surrogates; a message can carry both out of a payload.
+    text = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return text[-ERROR_LENGTH:]

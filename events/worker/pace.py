@@ -1,0 +1,40 @@
+"""How much a step takes: adapts to the depth of the log and to the speed of its processors."""
+
+from __future__ import annotations
+
+FIRST_LIMIT = 10  # events: what processors cost is not known yet, and a batch must end well within its time
+
+
+class Pace:
+    """`share` lanes and `limit` events for the next step.
+
+    A full batch halves the share, a partial one doubles it: a deep log is read along one lane's index, a shallow
+    one is served whole in one transaction. The limit grows while steps take a small part of the time they are
+    allowed, and shrinks when they take a large one.
+    """
+
+    def __init__(self, lanes: int, batch_size: int, batch_timeout: float) -> None:
+        self.lanes = lanes
+        self.batch_size = batch_size
+        self.batch_timeout = batch_timeout
+        self.share = lanes
+        self.limit = min(FIRST_LIMIT, batch_size)
+        self._one_by_one = 0
+
+    def took(self, read: int, limit: int, seconds: float) -> bool:
+        """Learn from a step that read `read` of at most `limit` events; whether its batch was full."""
+        full = read >= limit
+        self.share = max(1, self.share // 2) if full else min(self.lanes, self.share * 2)
+        if self._one_by_one:
+            self._one_by_one -= 1
+            self.limit = 1 if self._one_by_one else min(FIRST_LIMIT, self.batch_size)
+        elif seconds > self.batch_timeout / 4:
+            self.limit = max(1, self.limit // 2)
+        elif full and seconds < self.batch_timeout / 16:
+            self.limit = min(self.batch_size, self.limit * 2)
+        return full
+
+    def one_by_one(self) -> None:
+        """Batches of one, for as many steps as a batch has events: one of them can't be committed, but which?"""
+        self._one_by_one = self.batch_size
+        self.limit = 1

@@ -1,0 +1,53 @@
+"""The three tiers as DRF views. Open to everyone; numbers only for who holds the internal key."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.utils.crypto import constant_time_compare
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from health import answers, sampler
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class ProbeView(APIView):
+    """No session, no user, no throttle: nothing here may touch a dependency."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = ()
+
+
+class LiveView(ProbeView):
+    """The process runs."""
+
+    def get(self, request: Request) -> Response:
+        return Response(answers.LIVE, headers=NO_STORE)
+
+
+class ReadyView(ProbeView):
+    """Whether this instance should get traffic: 200, or 503 in the status line."""
+
+    def get(self, request: Request) -> Response:
+        status, body = answers.ready(sampler.read(), draining=sampler.draining())
+        return Response(body, status=status, headers=NO_STORE)
+
+
+class DetailedView(ProbeView):
+    """What an operator asks first; always 200."""
+
+    def get(self, request: Request) -> Response:
+        figures = settings.DEBUG or holds_key(request.headers.get("X-Internal-Key", ""))
+        body = answers.detailed(sampler.read(), draining=sampler.draining(), figures=figures)
+        return Response(body, headers=NO_STORE)
+
+
+def holds_key(given: str) -> bool:
+    """Whether `given` is the internal key or a former one; every key is compared, in constant time."""
+    keys = [key for key in (settings.INTERNAL_API_KEY, *settings.INTERNAL_API_KEY_FALLBACKS) if key]
+    matches = [constant_time_compare(given, key) for key in keys]
+    return any(matches)

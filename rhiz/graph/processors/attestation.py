@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from events import Entry, processor
+from rhiz.graph import upsert
+from rhiz.graph.models import Attestation
+from rhiz.graph.payloads.attestation import decode
+
+
+@processor("attestation.created", "attestation.updated", "attestation.deleted", decode=decode)
+def apply(entries: list[Entry]) -> None:
+    """Leave each attestation at the newest version of it that was ever applied.
+
+    The relationship's row is not touched: its owner is someone else, and its conviction is computed when read.
+    """
+    upsert.write(Attestation, [entry.record for entry in entries])

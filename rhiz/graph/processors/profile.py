@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from events import Entry, processor
+from rhiz.graph import upsert
+from rhiz.graph.models import Profile
+from rhiz.graph.payloads.profile import decode
+
+
+@processor("entity.profile.updated", decode=decode)
+def apply(entries: list[Entry]) -> None:
+    """Leave each DID's profile at the newest version of it that was ever applied."""
+    upsert.write(Profile, [entry.record for entry in entries])

@@ -1,0 +1,12 @@
+"""Where each part of the project is found."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("health.urls")),
+    path("internal/", include("events.urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,64 @@
+"""Sets the environment and Django up for every test, and keeps what they all use."""
+
+from __future__ import annotations
+
+import os
+
+# The suite must not depend on a developer's `.env`; DATABASE_URL, REDIS_URL and CACHE_BACKEND choose what it runs on.
+os.environ["ENV_FILE"] = ""
+os.environ["DJANGO_SETTINGS_MODULE"] = "rhiz.settings"
+os.environ.setdefault("DEBUG", "1")
+os.environ.setdefault("SECRET_KEY", "a-key-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz")
+os.environ.setdefault("INTERNAL_API_KEY", "an-internal-key-for-tests-0123456789-abcdefghij")
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+import django
+import pytest
+from django.conf import settings
+
+django.setup()
+
+from rest_framework.test import APIClient  # noqa: E402
+
+
+def _keep_apart() -> None:
+    """A database and a cache prefix of this run's own; for SQLite a file, because threads and processes share it."""
+    suffix = os.environ.get("PYTEST_DB_SUFFIX", "")
+    database = settings.DATABASES["default"]
+    name = f"test_rhiz{'_' + suffix if suffix else ''}"
+    settings.CACHES["default"]["KEY_PREFIX"] = f"{name}-{os.getpid()}"
+    if database["ENGINE"].endswith("sqlite3"):
+        directory = tempfile.mkdtemp(prefix="rhiz-")
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        name = str(Path(directory) / f"{name}.sqlite3")
+    database.setdefault("TEST", {})["NAME"] = name
+
+
+_keep_apart()
+
+
+@pytest.fixture
+def internal_key() -> str:
+    """The key that opens /internal."""
+    return settings.INTERNAL_API_KEY
+
+
+@pytest.fixture
+def api(internal_key: str) -> APIClient:
+    """A client that sends the internal key with every request."""
+    client = APIClient()
+    client.credentials(HTTP_X_INTERNAL_KEY=internal_key)
+    return client
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """No test sees another's cached values."""
+    from cachecore import cache
+
+    cache.clear()
