@@ -15,7 +15,7 @@ def main() -> None:
     from django.conf import settings
 
     try:
-        settings.configured or settings._setup()
+        _ = settings.DEBUG  # reads them all
     except ImproperlyConfigured as error:
         sys.exit(str(error))
     execute_from_command_line(sys.argv)

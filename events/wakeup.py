@@ -39,25 +39,36 @@ class Bell:
         self.using = using
         self.pid = os.getpid()
         self.rung = threading.Event()
-        threading.Thread(target=self._serve, name=f"bell-{using}", daemon=True).start()
+        self.closed = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name=f"bell-{using}", daemon=True)
+        self._thread.start()
 
     def ring(self) -> None:
         self.rung.set()
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.closed.set()
+        self.rung.set()
+        self._thread.join(PATIENCE)
+
     def _serve(self) -> None:
         connection: psycopg.Connection[Any] | None = None
-        pause = threading.Event()  # never set: waiting on it is a sleep
         while True:
             self.rung.wait()
             self.rung.clear()
+            if self.closed.is_set():
+                break
             try:
                 connection = connection or bare_connection(self.using)
                 connection.execute(f"notify {CHANNEL}")
-                pause.wait(INTERVAL)
+                self.closed.wait(INTERVAL)
             except Exception as error:  # whatever it is, the poll serves
                 logger.debug("bell not rung: %s", error)
                 connection = None
-                pause.wait(PATIENCE)
+                self.closed.wait(PATIENCE)
+        if connection is not None:
+            connection.close()
 
 
 _bells: dict[str, Bell] = {}
@@ -75,3 +86,9 @@ def ring(using: str = "default") -> None:
             if bell is None or bell.pid != os.getpid():
                 bell = _bells[using] = Bell(using)
     bell.ring()
+
+
+def close() -> None:
+    """Let go of this process's connections; a later ring opens them again."""
+    while _bells:
+        _bells.popitem()[1].close()

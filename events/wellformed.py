@@ -29,7 +29,8 @@ class NotJsonError(ValueError):
     """The text is not JSON (RFC 8259)."""
 
     def __init__(self, text: str, at: int) -> None:
-        super().__init__("it ends too early" if not text[at:].strip() else f"malformed at character {at}")
+        rest = text[at:].lstrip(" \t\n\r")
+        super().__init__(f"malformed at character {len(text) - len(rest)}" if rest else "it ends too early")
 
 
 class Value(NamedTuple):

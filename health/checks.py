@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from django.core.cache import caches
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from events import stats
-from events.conf import conf
 from health.answers import Answer, Status
 
-BACKPRESSURE = 0.8  # of the capacity
 _PROBE_KEY = "health:probe"
 
 # Migrations are read from disk until all of them are applied; after that only a restart brings new ones.
@@ -47,12 +43,11 @@ def cache() -> Answer:
 
 def event_pipeline() -> Answer:
     """Events are taken in and somebody applies them."""
-    limit = math.ceil(conf.queue_capacity * BACKPRESSURE)
-    figures = {"workers_alive": stats.workers_alive(), **stats.pipeline_metrics()}
+    figures = stats.pipeline_metrics() | {"workers_alive": stats.workers_alive()}
     reasons = []
     if figures["workers_alive"] == 0:
         reasons.append("no worker is alive")
-    if stats.pending_count(limit) >= limit:
+    if figures["backpressure_active"]:
         reasons.append("backpressure is active")
     return Answer(Status.DEGRADED if reasons else Status.OK, ", ".join(reasons), figures)
 

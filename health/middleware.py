@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.middleware import common
 
 from health.paths import is_probe
@@ -11,5 +11,5 @@ from health.paths import is_probe
 class CommonMiddleware(common.CommonMiddleware):
     """Django's, except that a probe's Host header is never compared with ALLOWED_HOSTS."""
 
-    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         return None if is_probe(request.path_info) else super().process_request(request)

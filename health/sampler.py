@@ -60,8 +60,12 @@ class Watch:
         _own_connection()
         while not self._stop.is_set():
             self._asked_at = monotonic()
-            self.note(ask(self._name, self._ask))
+            answer = ask(self._name, self._ask)
+            self.note(answer)
             self._asked_at = None
+            if answer.status is Status.FAIL:
+                # A connection that failed once is not trusted with the next question.
+                connections.close_all()
             self._stop.wait(INTERVAL)
         connections.close_all()
 
@@ -71,24 +75,30 @@ def ask(name: str, question: Callable[[], Answer]) -> Answer:
     began = monotonic()
     try:
         answer = question()
+        if name in _failing:
+            _failing.discard(name)
+            logger.info("health question answered again", extra={"dependency": name})
     except Exception as error:
-        logger.warning("health question failed", extra={"dependency": name, "error": repr(error)})
-        connections["default"].close()
+        if name not in _failing:
+            _failing.add(name)
+            logger.warning("health question failed", extra={"dependency": name, "error": repr(error)})
         answer = Answer(Status.FAIL, f"{name}: {type(error).__name__}")
     return replace(answer, latency=monotonic() - began, age=0.0)
 
 
 _watches: dict[str, Watch] = {}
+_failing: set[str] = set()  # dependencies whose failure was logged: one line an outage, not one a second
 _draining = threading.Event()
 
 
 def start() -> None:
-    """Begin to ask; further calls change nothing."""
-    if not _watches:
-        _draining.clear()
-        _watches.update({name: Watch(name, question) for name, question in QUESTIONS.items()})
-        for watch in _watches.values():
-            watch.start()
+    """Begin to ask; further calls change nothing until `stop`."""
+    if _watches and not _draining.is_set():
+        return
+    _draining.clear()
+    _watches.update({name: Watch(name, question) for name, question in QUESTIONS.items()})
+    for watch in _watches.values():
+        watch.start()
 
 
 def stop() -> None:
@@ -96,7 +106,6 @@ def stop() -> None:
     _draining.set()
     for watch in _watches.values():
         watch.stop()
-    _watches.clear()
 
 
 def read() -> dict[str, Answer]:

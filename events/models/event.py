@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from events.models.fields import AvailableAtField, DIDField, DigestField, LaneField, VersionField
+from events.models.fields import AvailableAtField, DigestField, LaneField, VersionField
 
 CHUNK = 500  # rows changed in one statement by an operator's action: short locks, whatever the number asked for
 
@@ -77,7 +77,7 @@ class Event(models.Model):
     id = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     event_type = models.CharField(max_length=100)
-    did = DIDField()
+    did = models.CharField(max_length=2048)
     lane = LaneField(default=None, editable=False)
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     payload = models.JSONField(default=dict)

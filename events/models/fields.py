@@ -17,20 +17,6 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-class DIDField(models.CharField):
-    """A DID. Compared byte by byte on PostgreSQL: a locale's collation makes each index probe several times dearer."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("max_length", 2048)
-        super().__init__(*args, **kwargs)
-
-    def db_parameters(self, connection: Any) -> dict[str, Any]:
-        parameters = super().db_parameters(connection)
-        if connection.vendor == "postgresql":
-            parameters["collation"] = "C"
-        return parameters
-
-
 class LaneField(models.SmallIntegerField):
     """The lane of the row's `did`."""
 

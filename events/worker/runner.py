@@ -101,6 +101,7 @@ class Runner:
         if self._stopping.is_set():
             logger.warning("stopped twice: steps in hand are rolled back")
             os._exit(0)
+        logger.info("worker stopping steps_in_hand=%d", self.running)
         self._stopping.set()
 
     def wake(self) -> None:

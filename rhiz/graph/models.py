@@ -38,7 +38,7 @@ class Record(models.Model):
 
     # The first manager is what everyone reads by default: they mean records that exist.
     objects = PresentManager()
-    with_tombstones = models.Manager()
+    with_tombstones: models.Manager = models.Manager()
 
     class Meta:
         abstract = True

@@ -13,6 +13,7 @@ from django.core.cache import InvalidCacheKey, caches
 from cachecore import backend, cache
 from cachecore.backend import CacheBackend
 
+CONFIGURED = str(settings.CACHES["default"]["LOCATION"])
 NOWHERE = "redis://127.0.0.1:1/0"  # nobody listens there
 PREFIX = "test-backend"
 
@@ -20,7 +21,7 @@ PREFIX = "test-backend"
 @pytest.fixture(params=["configured", "memory", "away"])
 def store(request: pytest.FixtureRequest) -> Iterator[CacheBackend]:
     """The configured cache (Redis in the run that has one), plain memory, and a Redis that can't be reached."""
-    location = {"configured": settings.CACHES["default"]["LOCATION"], "memory": "", "away": NOWHERE}[request.param]
+    location = {"configured": CONFIGURED, "memory": "", "away": NOWHERE}[request.param]
     made = _backend(location)
     made.clear()
     yield made
@@ -183,4 +184,4 @@ def test_the_public_door_is_the_default_cache() -> None:
 def test_the_suite_runs_on_the_cache_it_was_given() -> None:
     expected = "redis" if settings.CACHE_BACKEND == "redis" else "memory"
 
-    assert caches["default"].mode == expected
+    assert _backend(CONFIGURED).mode == expected

@@ -17,7 +17,7 @@ class Behind:
     def __init__(self) -> None:
         self.paths: list[str] = []
 
-    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         self.paths.append(scope["path"])
 
 

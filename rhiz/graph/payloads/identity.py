@@ -48,4 +48,3 @@ def storable(**texts: str) -> None:
     for field, text in texts.items():
         if "\0" in text:
             raise refusal(field, text, STORABLE)
-

@@ -63,13 +63,11 @@ _shape = Shape(ProfilePayload, ALLOWED)
 def decode(entry: Entry) -> ProfileRow:
     """The row that a profile's event leaves. Raises PermanentError."""
     payload = _shape.decode(entry.payload_text)
-    texts = {
-        "display_name": payload.display_name or payload.display_name_camel or "",
-        "entity_type": payload.entity_type or payload.entity_type_camel or "",
-        "bio": payload.bio or "",
-        "avatar_url": payload.avatar_url or payload.avatar_url_camel or "",
-    }
-    identity.storable(**texts)
+    display_name = payload.display_name or payload.display_name_camel or ""
+    entity_type = payload.entity_type or payload.entity_type_camel or ""
+    bio = payload.bio or ""
+    avatar_url = payload.avatar_url or payload.avatar_url_camel or ""
+    identity.storable(display_name=display_name, entity_type=entity_type, bio=bio, avatar_url=avatar_url)
     created_at = payload.created_at or payload.created_at_camel
     return ProfileRow(
         key=key_hex(entry.did),
@@ -79,6 +77,9 @@ def decode(entry: Entry) -> ProfileRow:
         event=entry.id,
         cid="" if payload.cid is None else identity.cid(payload.cid),
         created_at=None if created_at is None else identity.moment("created_at", created_at),
+        display_name=display_name,
+        entity_type=entity_type,
+        bio=bio,
+        avatar_url=avatar_url,
         verified=bool(payload.verified),
-        **texts,
     )

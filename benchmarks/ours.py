@@ -1,0 +1,67 @@
+"""This project as a contestant: `manage.py runworker`, as it runs in production."""
+
+from __future__ import annotations
+
+from benchmarks.processes import PYTHON, environment, output_of
+from benchmarks.server import execute
+from benchmarks.workload import NOOP, RELATIONSHIP
+
+
+class Ours:
+    """The project on one database; `applied` upserts relationships, else its processor does nothing."""
+
+    table = "events_event"
+
+    def __init__(self, url: str, *, applied: bool, name: str = "rhiz") -> None:
+        self.url = url
+        self.event_type = RELATIONSHIP if applied else NOOP
+        self.name = f"{name}, {'relationships' if applied else 'no-op'}"
+        self.history = 0  # the last id of the events that were done before, which are kept
+
+    @property
+    def finished(self) -> str:
+        return (
+            "select count(*), extract(epoch from max(finished_at)) from events_event"
+            f" where state = 1 and id > {self.history}"
+        )
+
+    def prepare(self) -> None:
+        """Make the tables that are missing."""
+        output_of([PYTHON, "manage.py", "migrate", "--verbosity", "0"], self.environ())
+
+    def empty(self) -> None:
+        """Forget all events and what they made."""
+        execute(self.url, "truncate events_event, events_worker, graph_relationship restart identity")
+
+    def fill(self, events: int) -> None:
+        self.empty()
+        self.add(events)
+
+    def add(self, events: int, seed: int = 1) -> None:
+        """Append `events` to what is there."""
+        output_of(self.appender("fill", events, self.event_type, seed), self.environ())
+        execute(self.url, "analyze events_event")
+
+    def command(self) -> list[str]:
+        return [*self.follow_command(), "--drain"]
+
+    def follow_command(self) -> list[str]:
+        """The command of a worker that runs until it is told to stop."""
+        return [PYTHON, "manage.py", "runworker"]
+
+    def appender(self, *arguments: object) -> list[str]:
+        """The command of an appender process: see benchmarks/appender.py."""
+        return [PYTHON, "-m", "benchmarks.appender", *map(str, arguments)]
+
+    def environ(self) -> dict[str, str]:
+        return environment(
+            DATABASE_URL=self.url,
+            DJANGO_SETTINGS_MODULE="benchmarks.settings",
+            REDIS_URL="",
+            CACHE_BACKEND="memory",
+            DEBUG="0",
+            SECRET_KEY="a-key-for-benchmarks-0123456789-abcdefghijklmnopqrstuvwxyz",
+            INTERNAL_API_KEY="an-internal-key-for-benchmarks-0123456789",
+            ALLOWED_HOSTS="localhost",
+            LOG_LEVEL="WARNING",
+        )

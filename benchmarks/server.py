@@ -1,0 +1,54 @@
+"""The PostgreSQL that is measured on: a fresh one, with a database for each contestant."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+
+class Server:
+    """A PostgreSQL server by the URL of one of its databases, as a superuser."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def database(self, name: str) -> str:
+        """The URL of a database with this name, made anew and empty."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(path=f"/{name}", netloc=parts.netloc or "localhost"))
+
+    def drop(self, name: str) -> None:
+        """Remove a database, and give its room back."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    def checkpoint(self) -> None:
+        """Write everything out, so that nobody pays for what was before."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("checkpoint")
+
+    def settings(self) -> dict[str, str]:
+        """Version, and the settings that decide about durability and speed."""
+        names = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size")
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            rows = [connection.execute("select current_setting(%s)", (name,)).fetchone() for name in names]
+        return {name: str(row[0]) for name, row in zip(names, rows, strict=True) if row}
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements, each in a transaction of its own."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[call-overload]  # plain text, and all of it ours
+
+
+def row(url: str, query: str) -> tuple[float, ...]:
+    """The one row of `query`, as numbers; what is null is 0."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(query).fetchone()  # type: ignore[call-overload]
+    return tuple(float(value or 0) for value in found)

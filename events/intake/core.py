@@ -1,0 +1,176 @@
+"""The intake without a framework: bytes and a media type in, an Answer out. Every door calls this.
+
+A door with an append of its own (group commit) calls `read`, `admit`, its append, and `answer`; others `receive`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import Error as DatabaseFailure
+
+from events import registry
+from events.envelope import NewEvent, parse, parse_array, parse_lines
+from events.exceptions import EnvelopeError
+from events.intake import problems
+from events.intake.admission import Admission, admission
+from events.intake.answer import Answer
+from events.intake.problems import Problem, ProblemError
+from events.log.append import Appended, append_new
+
+JSON = "application/json"
+LINES = "application/x-ndjson"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An event of a submission that is not appended, and why."""
+
+    problem: Problem
+    event_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What one request asks to append: each item an event, or the reason why it is none."""
+
+    items: list[NewEvent | Rejection]
+    single: bool  # one event, answered by itself; else a batch, answered event by event
+
+    @property
+    def events(self) -> list[NewEvent]:
+        """The events that may be appended, in their order."""
+        return [item for item in self.items if isinstance(item, NewEvent)]
+
+
+def receive(body: bytes, content_type: str, content_encoding: str = "") -> Answer:
+    """Validate, admit, append and commit: the whole of a POST. Never raises for anything that a client can send."""
+    try:
+        submission = admit(read(body, content_type, content_encoding))
+        events = submission.events
+        appended: list[Appended] = []
+        try:
+            appended = append_new(events)
+        finally:
+            settle(submission, appended)
+        return answer(submission, appended)
+    except ProblemError as error:
+        return error.problem.answer()
+    except DatabaseFailure:
+        logger.exception("events were not appended: the database failed")
+        return problems.database_away().answer()
+
+
+def read(body: bytes, content_type: str, content_encoding: str = "") -> Submission:
+    """The events in `body`. Raises ProblemError if it is none of the three forms."""
+    media_type = _media_type(content_type)
+    if content_encoding.strip().lower() not in ("", "identity"):
+        raise ProblemError(problems.unsupported_media_type("Content-Encoding", content_encoding, "identity"))
+    try:
+        if media_type == LINES:
+            return Submission(_known(parse_lines(body)), single=False)
+        if body.lstrip(b" \t\r\n")[:1] == b"[":
+            return Submission(_known(parse_array(body)), single=False)
+        return Submission(_known([parse(body)]), single=True)
+    except EnvelopeError as error:
+        raise ProblemError(problems.not_an_event(error)) from None
+
+
+def admit(submission: Submission, room: Admission | None = None) -> Submission:
+    """The submission, with a rejection for each event that there is no room for.
+
+    What it lets through is reserved: call `settle` afterwards. Raises ProblemError if nothing at all fits.
+    """
+    room = room or admission
+    events = submission.events
+    fits = room.reserve([event.priority for event in events])
+    if all(fits):
+        return submission
+    problem = problems.at_capacity(room.retry_after(fits.count(False)))
+    if not any(fits):
+        raise ProblemError(problem)
+    verdicts = iter(fits)
+    items: list[NewEvent | Rejection] = [
+        item if isinstance(item, Rejection) or next(verdicts) else Rejection(problem, item.event_id)
+        for item in submission.items
+    ]
+    return Submission(items, submission.single)
+
+
+def settle(submission: Submission, appended: list[Appended], room: Admission | None = None) -> None:
+    """Tell admission what became of an admitted submission; `appended` is empty when the append failed."""
+    events = submission.events
+    enqueued = sum(
+        result.status == "enqueued" and not event.refusal for event, result in zip(events, appended, strict=False)
+    )
+    (room or admission).settle(len(events), enqueued)
+
+
+def answer(submission: Submission, appended: list[Appended]) -> Answer:
+    """What the caller hears; `appended` is what became of `submission.events`, in their order."""
+    outcomes = _outcomes(submission, appended)
+    if submission.single:
+        [outcome] = outcomes
+        if isinstance(outcome, Rejection):
+            return outcome.problem.answer()
+        status = 202 if outcome.status == "enqueued" else 200
+        return Answer.json(status, {"status": outcome.status, "event_id": outcome.event_id})
+    enqueued = sum(isinstance(outcome, Appended) and outcome.status == "enqueued" for outcome in outcomes)
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejection)]
+    content = {
+        "enqueued": enqueued,
+        "duplicates": len(outcomes) - enqueued - len(rejected),
+        "rejected": len(rejected),
+        "results": [_result(index, outcome) for index, outcome in enumerate(outcomes)],
+    }
+    headers = {name: value for rejection in rejected for name, value in rejection.problem.headers.items()}
+    return Answer.json(207 if rejected else 202, content, headers)
+
+
+def _outcomes(submission: Submission, appended: list[Appended]) -> list[Appended | Rejection]:
+    results = iter(appended)
+    outcomes: list[Appended | Rejection] = []
+    for item in submission.items:
+        outcome = item if isinstance(item, Rejection) else next(results)
+        if isinstance(outcome, Appended) and outcome.status == "conflict":
+            logger.warning("event %s was sent again with another content", outcome.event_id)
+            outcome = Rejection(problems.conflict(outcome.event_id), outcome.event_id)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _result(index: int, outcome: Appended | Rejection) -> dict[str, Any]:
+    if isinstance(outcome, Appended):
+        return {"index": index, "status": outcome.status, "event_id": outcome.event_id, "error": None}
+    return {"index": index, "status": "rejected", "event_id": outcome.event_id, "error": outcome.problem.content}
+
+
+def _known(events: Iterable[NewEvent | EnvelopeError]) -> list[NewEvent | Rejection]:
+    """Each event whose type has a processor; a rejection in the place of every other."""
+    known = registry.known_types()
+    items: list[NewEvent | Rejection] = []
+    for event in events:
+        if isinstance(event, EnvelopeError):
+            items.append(Rejection(problems.not_an_event(event)))
+        elif event.event_type not in known:
+            error = EnvelopeError("event_type", f"{event.event_type!r} is unknown", ", ".join(sorted(known)))
+            items.append(Rejection(problems.not_an_event(error), event.event_id))
+        else:
+            items.append(event)
+    return items
+
+
+def _media_type(content_type: str) -> str:
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = [value.strip('" ') for name, _, value in (p.partition("=") for p in parameters) if name == "charset"]
+    if media_type not in (JSON, LINES) or any(charset not in ("utf-8", "utf8") for charset in charsets):
+        raise ProblemError(
+            problems.unsupported_media_type("Content-Type", content_type, f"{JSON} or {LINES}, in UTF-8")
+        )
+    return media_type

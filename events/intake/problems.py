@@ -1,0 +1,93 @@
+"""Every refusal that a caller can meet, as RFC 9457 problem details: one function a kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from events.exceptions import EnvelopeError, EventError
+from events.intake.answer import Answer
+
+CONTENT_TYPE = "application/problem+json"
+DATABASE_RETRY = 2  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One refusal; `members` are told beside the standard ones, `headers` go with the status line."""
+
+    status: int
+    kind: str  # the last part of `type`; empty: the status says it all
+    detail: str
+    members: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The problem's members, as they stand in a body or in one result of a batch."""
+        return {
+            "type": f"urn:rhiz:problem:{self.kind}" if self.kind else "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            **self.members,
+        }
+
+    def answer(self) -> Answer:
+        """The whole response."""
+        return Answer.json(self.status, self.content, {**self.headers, "Content-Type": CONTENT_TYPE})
+
+
+class ProblemError(EventError):
+    """A request ends here, with this problem as its answer."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+def not_an_event(error: EnvelopeError) -> Problem:
+    """400, or 413 for a payload or a number of events over its limit: which field, what was wrong, what is allowed."""
+    kind = "too-large" if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "not-an-event"
+    members = {"field": error.field, "problem": error.problem, "allowed": error.allowed}
+    return Problem(error.status, kind, str(error), members)
+
+
+def body_too_large(limit: int) -> Problem:
+    """413: the body has more than `limit` bytes."""
+    allowed = f"at most {limit:,} bytes"
+    members = {"field": "body", "problem": f"more than {limit:,} bytes", "allowed": allowed}
+    return Problem(413, "too-large", f"body: too large; allowed: {allowed}", members)
+
+
+def body_cut_short(received: int, declared: int) -> Problem:
+    """400: the connection ended before the body did."""
+    problem, allowed = f"ended after {received:,} bytes", f"the {declared:,} bytes of Content-Length"
+    members = {"field": "body", "problem": problem, "allowed": allowed}
+    return Problem(400, "not-an-event", f"body: {problem}; allowed: {allowed}", members)
+
+
+def unsupported_media_type(name: str, given: str, allowed: str) -> Problem:
+    """415: header `name` says what can't be read."""
+    members = {"field": name, "problem": given[:200] or "missing", "allowed": allowed}
+    return Problem(415, "media-type", f"{name}: {given[:200] or 'missing'}; allowed: {allowed}", members)
+
+
+def conflict(event_id: UUID) -> Problem:
+    """409: the log has another event under this id."""
+    detail = f"event_id: {event_id} is taken by an event with another content; allowed: a new event_id"
+    return Problem(409, "conflict", detail, {"field": "event_id", "event_id": str(event_id)})
+
+
+def at_capacity(retry_after: int) -> Problem:
+    """503: too much is pending; come back in `retry_after` seconds."""
+    detail = f"too many events are pending; try again in {retry_after} s"
+    return Problem(503, "at-capacity", detail, {"retry_after": retry_after}, {"Retry-After": str(retry_after)})
+
+
+def database_away() -> Problem:
+    """503: the database did not answer, or its answer was lost; repeating the request is safe."""
+    detail = f"the database can't be reached; try again in {DATABASE_RETRY} s, with the same event_id"
+    return Problem(503, "database-away", detail, {"retry_after": DATABASE_RETRY}, {"Retry-After": str(DATABASE_RETRY)})

@@ -1,0 +1,60 @@
+"""POST /internal/events, and what can be asked about one event or all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events import stats
+from events.intake import core
+from events.intake.body import read_body
+from events.intake.internal import InternalView, response
+from events.models import Event
+
+
+class EventsView(InternalView):
+    """Accepts one event, a JSON array of them, or newline-delimited JSON; answers after COMMIT."""
+
+    def post(self, request: Request) -> HttpResponse:
+        body = read_body(request._request)
+        headers = request.headers
+        return response(core.receive(body, headers.get("Content-Type", ""), headers.get("Content-Encoding", "")))
+
+
+class MetricsView(InternalView):
+    """The pipeline's figures."""
+
+    def get(self, request: Request) -> Response:
+        return Response(stats.pipeline_metrics())
+
+
+class EventView(InternalView):
+    """What became of one event."""
+
+    def get(self, request: Request, event_id: UUID) -> Response:
+        return Response(told(get_object_or_404(Event, event_id=event_id)))
+
+
+def told(event: Event) -> dict[str, Any]:
+    """An event's state, attempts, errors and times."""
+    return {
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "did": event.did,
+        "lane": event.lane,
+        "priority": event.priority,
+        "state": Event.State(event.state).label,
+        "attempts": event.attempts,
+        "crashes": event.crashes,
+        "error": event.last_error or None,
+        "rev": event.rev,
+        "occurred_at": event.occurred_at,
+        "received_at": event.received_at,
+        "available_at": event.available_at,
+        "finished_at": event.finished_at,
+    }

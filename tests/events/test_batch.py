@@ -1,0 +1,289 @@
+"""One step: what it takes, in which order, and what becomes of each event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from model_bakery import baker
+
+from events.models import Event, Lane
+from events.worker.batch import Overtaken, Result, Take, peek, step
+from events.worker.floors import NONE
+from tests.events.conftest import ALICE, BOB, CAROL, state_of
+from tests.recorder.models import Seen
+
+Send = Callable[..., UUID]
+Step = Callable[..., Result]
+
+
+def seen() -> list[tuple[str, int | None]]:
+    return [(s.did, s.number) for s in Seen.objects.all()]
+
+
+def test_an_event_is_applied_and_done_in_one_step(send: Send, take: Step) -> None:
+    event_id = send(ALICE, 1)
+    result = take()
+    assert (result.read, result.done, result.failed) == (1, 1, 0)
+    event = Event.objects.get(event_id=event_id)
+    assert (event.state, event.attempts) == (Event.State.DONE, 1)
+    assert event.finished_at is not None and event.finished_at >= event.received_at
+    assert seen() == [(ALICE, 1)]
+
+
+def test_a_done_event_is_not_applied_again(send: Send, take: Step) -> None:
+    send()
+    take()
+    assert take().read == 0
+    assert Seen.objects.count() == 1
+
+
+def test_an_event_made_by_the_orm_or_the_bakery_is_applied_too(take: Step) -> None:
+    made = Event.objects.create(event_type="test.record", did=ALICE, payload={"n": 1})
+    baked = baker.make(Event, event_type="test.record", did=BOB, payload={"n": 2})
+    bulk = Event.objects.bulk_create([Event(event_type="test.record", did=CAROL, payload={"n": 3})])[0]
+    take()
+    assert {Event.objects.get(pk=e.pk).state for e in (made, baked, bulk)} == {Event.State.DONE}
+
+
+def test_events_of_one_did_are_applied_in_the_order_of_the_log(send: Send, take: Step) -> None:
+    for n in range(20):
+        send(ALICE, n)
+    while take(limit=3).read:
+        pass
+    assert seen() == [(ALICE, n) for n in range(20)]
+
+
+def test_an_urgent_event_pulls_the_earlier_ones_of_its_did_forward(send: Send, take: Step) -> None:
+    send(ALICE, 1, priority=0)
+    send(BOB, 2, priority=2)
+    send(ALICE, 3, priority=3)
+    take(limit=2)
+    assert seen() == [(ALICE, 1), (ALICE, 3)]
+    take(limit=2)
+    assert seen()[2:] == [(BOB, 2)]
+
+
+def test_across_dids_the_more_urgent_event_comes_first(send: Send, take: Step) -> None:
+    for priority, did in enumerate((ALICE, BOB, CAROL)):
+        send(did, priority, priority=priority)
+    for _ in range(3):
+        take(limit=1)
+    assert seen() == [(CAROL, 2), (BOB, 1), (ALICE, 0)]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    log=st.lists(st.tuples(st.sampled_from([ALICE, BOB, CAROL]), st.integers(0, 3)), max_size=25),
+    limit=st.integers(1, 8),
+    by_age=st.booleans(),
+)
+def test_every_batch_is_a_prefix_of_each_dids_unfinished_events(
+    lanes: None, log: list[tuple[str, int]], limit: int, by_age: bool
+) -> None:
+    Event.objects.all().delete()
+    Seen.objects.all().delete()
+    Event.objects.bulk_create(
+        Event(event_type="test.record", did=did, priority=priority, payload={"n": n}) for n, (did, priority) in enumerate(log)
+    )
+    while step(Take(share=64, limit=limit, by_age=by_age), NONE).read:
+        for did in (ALICE, BOB, CAROL):
+            ordered = [n for n, (owner, _) in enumerate(log) if owner == did]
+            got = [n for owner, n in seen() if owner == did]
+            assert got == ordered[: len(got)]
+    assert len(seen()) == len(log)
+
+
+def test_mixed_types_of_one_did_keep_their_order(send: Send, take: Step) -> None:
+    types = ["test.record", "test.other", "test.other", "test.record", "test.other"]
+    for n, event_type in enumerate(types):
+        send(ALICE, n, event_type)
+        send(BOB, n, types[-1 - n])
+    take()
+    assert [n for did, n in seen() if did == ALICE] == [0, 1, 2, 3, 4]
+    assert [n for did, n in seen() if did == BOB] == [0, 1, 2, 3, 4]
+
+
+def test_one_poison_event_in_a_batch_of_300_costs_the_others_no_attempt(send: Send, take: Step) -> None:
+    Event.objects.bulk_create(
+        Event(event_type="test.record", did=f"did:plc:{n}", payload={"n": n, "do": "fail" if n == 137 else None})
+        for n in range(300)
+    )
+    result = take()
+    assert (result.read, result.done, result.failed) == (300, 299, 1)
+    assert Event.objects.filter(state=Event.State.DONE, attempts=1).count() == 299
+    poison = Event.objects.get(did="did:plc:137")
+    assert (poison.state, poison.attempts) == (Event.State.PENDING, 1)
+    assert "ValueError: told to fail: 137" in poison.last_error
+    assert sorted(n for _, n in seen()) == [n for n in range(300) if n != 137]
+
+
+@pytest.mark.parametrize("do", ["fail", "exit", "break-the-transaction"])
+def test_whatever_a_processor_does_wrong_is_its_events_failure(send: Send, take: Step, do: str) -> None:
+    innocent, guilty = send(ALICE, 1), send(BOB, 2, do=do)
+    take()
+    assert state_of(innocent) == Event.State.DONE
+    event = Event.objects.get(event_id=guilty)
+    if do == "break-the-transaction" and connection.vendor == "sqlite":
+        assert event.state == Event.State.DONE  # a failed statement does not end a transaction there
+    else:
+        assert (event.state, event.attempts) == (Event.State.PENDING, 1)
+
+
+def test_a_permanent_error_is_a_dead_letter_at_once(send: Send, take: Step) -> None:
+    event_id = send(ALICE, 1, do="refuse")
+    take()
+    event = Event.objects.get(event_id=event_id)
+    assert (event.state, event.attempts, event.last_error) == (Event.State.DEAD, 1, "told to refuse")
+    assert event.finished_at is not None
+
+
+def test_an_event_without_a_processor_is_dead_with_a_reason_and_never_vanishes(send: Send, take: Step) -> None:
+    event_id = send(ALICE, 1, event_type="nobody.knows")
+    take()
+    event = Event.objects.get(event_id=event_id)
+    assert event.state == Event.State.DEAD
+    assert event.last_error == "no processor is registered for 'nobody.knows'"
+
+
+def due_again(event_id: UUID) -> None:
+    """Let a waiting event's time come."""
+    event = Event.objects.get(event_id=event_id)
+    Event.objects.filter(pk=event.pk).update(available_at=event.received_at + timedelta(microseconds=1))
+
+
+def test_retries_wait_2_4_and_8_seconds_and_then_the_event_is_dead(send: Send, take: Step) -> None:
+    event_id = send(ALICE, 1, do="fail")
+    for attempt, seconds in enumerate((2, 4, 8), start=1):
+        before = timezone.now()
+        take()
+        event = Event.objects.get(event_id=event_id)
+        assert (event.state, event.attempts) == (Event.State.PENDING, attempt)
+        wait = (event.available_at - before).total_seconds()
+        assert 0.9 * seconds <= wait <= seconds + 1
+        assert take().read == 0, "it must not run before its time"
+        due_again(event_id)
+    take()
+    event = Event.objects.get(event_id=event_id)
+    assert (event.state, event.attempts) == (Event.State.DEAD, 4)
+    assert "ValueError" in event.last_error
+
+
+def test_an_event_that_waits_holds_up_its_did_and_nobody_else(send: Send, take: Step) -> None:
+    failing = send(ALICE, 1, do="fail-at-first")
+    follower = send(ALICE, 2)
+    stranger = send(BOB, 3)
+    take()
+    assert [state_of(e) for e in (failing, follower, stranger)] == [Event.State.PENDING, Event.State.PENDING, Event.State.DONE]
+    assert Event.objects.get(event_id=follower).attempts == 0
+    Event.objects.filter(event_id=follower).update(available_at=timezone.now() - timedelta(seconds=1))
+    take()
+    assert state_of(follower) == Event.State.PENDING
+    assert Event.objects.get(event_id=follower).available_at > timezone.now()
+    due_again(failing)
+    due_again(follower)
+    take()
+    assert seen() == [(BOB, 3), (ALICE, 1), (ALICE, 2)]
+
+
+def test_followers_of_a_waiting_event_are_postponed_to_its_time(send: Send, take: Step) -> None:
+    waiting = send(ALICE, 1)
+    until = timezone.now() + timedelta(hours=1)
+    Event.objects.filter(event_id=waiting).update(available_at=until)
+    follower = send(ALICE, 2)
+    result = take()
+    assert (result.done, result.postponed) == (0, 1)
+    assert Event.objects.get(event_id=follower).available_at == until
+    assert take().lanes == (), "no lane is taken for events that can't run"
+
+
+def test_after_a_dead_letter_its_did_goes_on_in_the_same_batch(send: Send, take: Step) -> None:
+    dead, follower = send(ALICE, 1, do="refuse"), send(ALICE, 2)
+    take()
+    assert (state_of(dead), state_of(follower)) == (Event.State.DEAD, Event.State.DONE)
+
+
+def test_an_event_with_a_later_time_is_not_applied_before_it(take: Step) -> None:
+    later = Event.objects.bulk_create(
+        [Event(event_type="test.record", did=ALICE, payload={}, available_at=timezone.now() + timedelta(hours=1))]
+    )[0]
+    assert take().read == 0
+    Event.objects.filter(pk=later.pk).update(available_at=timezone.now() - timedelta(seconds=1))
+    assert take().done == 1
+
+
+def test_an_event_ended_while_its_batch_is_applied_takes_the_batch_back(
+    send: Send, take: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = send(ALICE, 1), send(BOB, 2)
+    from events.log import dialect
+
+    log = dialect(connection)
+    complete = log.complete
+
+    def discard_first(using: Any, ids: list[int]) -> int:
+        # What an operator's own transaction would have done meanwhile.
+        with connection.cursor() as cursor:
+            cursor.execute("update events_event set state = 3 where event_id = %s", [first.hex])
+        return int(complete(using, ids))
+
+    monkeypatch.setattr(log, "complete", discard_first)
+    with pytest.raises(Overtaken):
+        take()
+    monkeypatch.undo()
+    assert Seen.objects.count() == 0
+    assert (state_of(first), state_of(second)) == (Event.State.PENDING, Event.State.PENDING)
+
+
+def test_deadlocks_are_nobodys_fault_and_cost_no_attempt(send: Send, take: Step) -> None:
+    event_id = send(ALICE, 1, do="deadlock")
+    with pytest.raises(Exception, match="deadlock"):
+        take()
+    event = Event.objects.get(event_id=event_id)
+    assert (event.state, event.attempts, event.last_error) == (Event.State.PENDING, 0, "")
+
+
+def test_a_suspect_is_left_out_of_ordinary_batches_with_what_follows_it(send: Send, take: Step) -> None:
+    suspect, follower, stranger = send(ALICE, 1), send(ALICE, 2), send(BOB, 3)
+    Event.objects.filter(event_id=suspect).update(suspect=True)
+    take()
+    assert seen() == [(BOB, 3)]
+    assert (state_of(suspect), state_of(follower), state_of(stranger)) == (
+        Event.State.PENDING,
+        Event.State.PENDING,
+        Event.State.DONE,
+    )
+    pk = Event.objects.get(event_id=suspect).pk
+    result = step(Take(share=1, limit=1, lanes=(Event.objects.get(pk=pk).lane,), suspect=pk), NONE)
+    assert result.done == 1
+    assert seen()[1:] == [(ALICE, 1)]
+
+
+def test_a_batch_applies_only_what_was_announced(send: Send, take: Step) -> None:
+    send(ALICE, 1)
+    announced = peek(Take(share=64, limit=300), NONE)
+    send(ALICE, 2)
+    send(BOB, 3)
+    result = take(lanes=announced.lanes, only=frozenset(announced.ids))
+    assert result.done == 1
+    assert seen() == [(ALICE, 1)]
+
+
+def test_the_step_by_age_takes_the_oldest_event_first(send: Send, take: Step) -> None:
+    oldest = send(ALICE, 1, priority=0)
+    for n in range(10):
+        send(f"did:plc:urgent{n}", n, priority=3)
+    step(Take(share=1, limit=1, by_age=True), NONE)
+    assert state_of(oldest) == Event.State.DONE
+
+
+def test_lanes_are_made_once(lanes: None) -> None:
+    Lane.ensure()
+    assert Lane.objects.count() == 64

@@ -1,0 +1,134 @@
+"""Deaths of workers: who is found dead, who is suspected, who is sentenced."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import psutil
+import pytest
+from django.utils import timezone
+from model_bakery import baker
+
+from events.models import Event, Worker
+from events.models.worker import SILENCE
+from events.worker.fleet import CAREFUL, DEATHS_ALONE, Membership, host_name
+from events.worker.work import Work
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def member() -> Membership:
+    membership = Membership(Work(slots=2))
+    membership.join()
+    return membership
+
+
+def worker(**fields: Any) -> Worker:
+    now = timezone.now()
+    known = {"host": "elsewhere", "pid": 1, "process_started": 0, "started_at": now, "heartbeat_at": now}
+    return baker.make(Worker, **{**known, **fields})
+
+
+@pytest.fixture
+def gone() -> dict[str, Any]:
+    """What a row on this host says of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    started = psutil.Process(process.pid).create_time()
+    process.communicate(b"\n")
+    return {"host": host_name(), "pid": process.pid, "process_started": started}
+
+
+def pending(count: int) -> list[Event]:
+    return baker.make(Event, event_type="test.record", _quantity=count)
+
+
+def test_a_process_that_ended_without_goodbye_is_found_dead_at_once(member: Membership, gone: dict[str, Any]) -> None:
+    dead = worker(**gone)
+    assert member.beat() is True
+    dead.refresh_from_db()
+    assert dead.died_at is not None
+
+
+def test_a_process_that_said_goodbye_is_no_death(member: Membership, gone: dict[str, Any]) -> None:
+    worker(**gone, stopped_at=timezone.now())
+    assert member.beat() is False
+
+
+def test_another_process_under_the_same_pid_is_told_apart(member: Membership) -> None:
+    import os
+
+    impostor = worker(host=host_name(), pid=os.getppid(), process_started=1.0)
+    member.find_dead()
+    impostor.refresh_from_db()
+    assert impostor.died_at is not None
+
+
+def test_a_worker_elsewhere_is_dead_only_after_a_silence_that_this_one_lived_through(member: Membership) -> None:
+    silent = worker(heartbeat_at=timezone.now() - timedelta(seconds=SILENCE + 1))
+    assert member.beat() is False, "after an outage of the database everybody looks silent"
+    member._unbroken_since -= SILENCE
+    assert member.beat() is True
+    silent.refresh_from_db()
+    assert silent.died_at is not None
+
+
+def test_care_ends_five_minutes_after_the_last_death(member: Membership) -> None:
+    worker(died_at=timezone.now() - timedelta(seconds=CAREFUL - 5))
+    assert member.must_be_careful()
+    Worker.objects.filter(died_at__isnull=False).update(died_at=timezone.now() - timedelta(seconds=CAREFUL + 5))
+    assert not member.must_be_careful()
+
+
+def test_events_announced_by_a_dead_worker_become_suspects_if_they_are_still_pending(
+    member: Membership, gone: dict[str, Any]
+) -> None:
+    first, second, stranger = pending(3)
+    Event.objects.filter(pk=second.pk).update(state=Event.State.DONE)
+    worker(**gone, announced=[first.pk, second.pk])
+    member.find_dead()
+    assert set(Event.objects.filter(suspect=True)) == {first}
+    assert not Event.objects.filter(crashes__gt=0).exists()
+    assert not Event.objects.filter(pk=stranger.pk, suspect=True).exists()
+
+
+def test_three_deaths_alone_are_a_dead_letter_and_two_are_not(member: Membership, gone: dict[str, Any]) -> None:
+    (event,) = pending(1)
+    Event.objects.filter(pk=event.pk).update(suspect=True)
+    for death in range(1, DEATHS_ALONE + 1):
+        event.refresh_from_db()
+        assert (event.state, event.crashes) == (Event.State.PENDING, death - 1)
+        worker(**gone, announced=[event.pk], alone=True)
+        member.find_dead()
+    event.refresh_from_db()
+    assert (event.state, event.crashes) == (Event.State.DEAD, 3)
+    assert "3 times" in event.last_error
+
+
+def test_a_death_is_counted_once_however_many_find_it(member: Membership, gone: dict[str, Any]) -> None:
+    (event,) = pending(1)
+    other = Membership(Work(slots=1))
+    other.join()
+    worker(**gone, announced=[event.pk], alone=True)
+    member.find_dead()
+    other.find_dead()
+    assert Event.objects.get(pk=event.pk).crashes == 1
+
+
+def test_a_worker_taken_for_dead_by_mistake_comes_back_with_its_next_heartbeat(member: Membership) -> None:
+    Worker.objects.filter(pk=member.id).update(died_at=timezone.now())
+    member.beat()
+    assert Worker.objects.get(pk=member.id).died_at is None
+
+
+def test_figures_of_the_heartbeat_are_busy_time_over_available_time(member: Membership) -> None:
+    member.work.started -= 10
+    member.work._history[0] = (member.work.started, 0, 0.0)
+    member.work.add(processed=30, failed=2, seconds=5.0)
+    member.beat()
+    row = Worker.objects.get(pk=member.id)
+    assert (row.processed, row.failed, row.minute_processed) == (30, 2, 30)
+    assert row.minute_busy / row.minute_available == pytest.approx(0.25, rel=0.05)

@@ -1,0 +1,152 @@
+"""Dead letters over HTTP: listed by key, requeued and discarded within bounds."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from rest_framework.test import APIClient
+
+from events.intake import dead_letter_views
+from events.models import Event
+from tests.events.hostile import event
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/internal/events/dead-letter"
+REQUEUE = f"{LIST}/requeue"
+DISCARD = f"{LIST}/discard"
+
+
+def dead(n: int = 1, **fields: Any) -> list[Event]:
+    defaults = {"event_type": "test.record", "did": "did:plc:a", "state": Event.State.DEAD, "last_error": "no"}
+    return [Event.objects.create(**(defaults | fields), payload={"n": i}) for i in range(n)]
+
+
+def states() -> dict[str, int]:
+    return {name: Event.objects.filter(state=state).count() for state, name in Event.State.choices}
+
+
+class TestList:
+    def test_newest_first_with_payload_and_reason(self, api: APIClient) -> None:
+        first, second = dead(2)
+        Event.objects.create(event_type="test.record", did="did:plc:a")
+        content = api.get(LIST).json()
+        assert [letter["event_id"] for letter in content["results"]] == [str(second.event_id), str(first.event_id)]
+        assert content["results"][0]["payload"] == {"n": 1}
+        assert content["results"][0]["error"] == "no"
+        assert content["next"] is None
+
+    def test_pages_are_followed_to_the_end(self, api: APIClient) -> None:
+        made = [str(letter.event_id) for letter in dead(7)]
+        dead(3, event_type="test.other")
+        path, seen, pages = f"{LIST}?limit=3&event_type=test.record&did=did:plc:a", [], 0
+        while path:
+            content = api.get(path).json()
+            seen += [letter["event_id"] for letter in content["results"]]
+            path, pages = content["next"], pages + 1
+        assert (seen, pages) == (made[::-1], 3)
+
+    @pytest.mark.parametrize(
+        ("query", "number"),
+        [
+            ("event_type=test.other", 2),
+            ("did=did:plc:b", 3),
+            ("event_type=test.other&did=did:plc:b", 0),
+        ],
+    )
+    def test_filters(self, api: APIClient, query: str, number: int) -> None:
+        dead(1)
+        dead(2, event_type="test.other")
+        dead(3, did="did:plc:b")
+        assert len(api.get(f"{LIST}?{query}").json()["results"]) == number
+
+    @pytest.mark.parametrize(
+        "query",
+        ["limit=0", "limit=x", "did=%00", "limit=-1", "before=", "before=1e3", "before=" + "9" * 5_000, "limit=²"],
+    )
+    def test_a_query_that_is_none_is_400(self, api: APIClient, query: str) -> None:
+        response = api.get(f"{LIST}?{query}")
+        assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
+
+    def test_a_payload_that_the_log_cannot_hold_is_shown_as_it_was_sent(self, api: APIClient) -> None:
+        api.post("/internal/events", event('{"a":"\\u0000\\ud800"}'), content_type="application/json")
+        [letter] = api.get(LIST).json()["results"]
+        assert letter["raw"] == '{"a":"\\u0000\\ud800"}'
+        assert "payload" not in letter
+
+
+class TestRequeue:
+    def test_by_ids(self, api: APIClient) -> None:
+        made = dead(3)
+        response = api.post(REQUEUE, {"ids": [str(letter.event_id) for letter in made[:2]]})
+        assert (response.status_code, response.json()) == (200, {"requeued": 2, "more": False})
+        assert states() == {"pending": 2, "done": 0, "dead": 1, "discarded": 0}
+
+    def test_by_filter(self, api: APIClient) -> None:
+        dead(2)
+        dead(1, event_type="test.other")
+        assert api.post(REQUEUE, {"filter": {"event_type": "test.other"}}).json()["requeued"] == 1
+        assert api.post(REQUEUE, {"filter": {}}).json()["requeued"] == 2
+
+    def test_only_what_is_dead(self, api: APIClient) -> None:
+        made = [letter for state in Event.State for letter in dead(1, state=state)]
+        ids = [str(letter.event_id) for letter in made] + [str(uuid4())]
+        assert api.post(REQUEUE, {"ids": ids}).json()["requeued"] == 1
+        assert states() == {"pending": 2, "done": 1, "dead": 0, "discarded": 1}
+
+    def test_what_the_log_cannot_hold_stays_dead(self, api: APIClient) -> None:
+        dead(1, raw=b'{"a":"\\u0000"}')
+        assert api.post(REQUEUE, {"filter": {}}).json() == {"requeued": 0, "more": False}
+
+    def test_is_bounded_and_says_so(self, api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dead_letter_views, "BOUND", 2)
+        dead(3)
+        assert api.post(REQUEUE, {"filter": {}}).json() == {"requeued": 2, "more": True}
+        assert api.post(REQUEUE, {"filter": {}}).json() == {"requeued": 1, "more": False}
+
+
+class TestDiscard:
+    def test_with_a_note(self, api: APIClient) -> None:
+        [letter, _] = dead(2)
+        response = api.post(DISCARD, {"ids": [str(letter.event_id)], "note": "spam"})
+        assert (response.status_code, response.json()) == (200, {"discarded": 1, "more": False})
+        letter.refresh_from_db()
+        assert letter.state == Event.State.DISCARDED
+        assert "spam" in letter.last_error
+
+    def test_only_what_is_dead(self, api: APIClient) -> None:
+        made = [letter for state in Event.State for letter in dead(1, state=state)]
+        assert api.post(DISCARD, {"ids": [str(letter.event_id) for letter in made]}).json()["discarded"] == 1
+        assert states() == {"pending": 1, "done": 1, "dead": 0, "discarded": 2}
+
+
+@pytest.mark.parametrize("path", [REQUEUE, DISCARD])
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"{}",
+            b"[]",
+            b"\xff",
+            b"[" * 10_000,
+            b'{"ids":[],"filter":{}}',
+            b'{"ids":["x"]}',
+            b'{"filter":{"tpye":"test.record"}}',
+            b'{"filter":{"did":1}}',
+            b'{"filter":{"did":"\\u0000"}}',
+            b'{"filter":{"did":"\\ud800"}}',
+            b'{"filter":{},"nota":"x"}',
+            b'{"filter":{},"note":"\\u0000"}',
+        ],
+    )
+    def test_what_is_misspelt_changes_nothing(self, api: APIClient, path: str, body: bytes) -> None:
+        dead(1)
+        response = api.post(path, body, content_type="application/json")
+        assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
+        assert states()["dead"] == 1
+
+    def test_more_than_1000_ids_are_413(self, api: APIClient, path: str) -> None:
+        assert api.post(path, {"ids": [str(uuid4()) for _ in range(1_001)]}).status_code == 413

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.retry import wait_before_retry
+from events.worker.pace import FIRST_LIMIT, Pace
+
+
+def pace() -> Pace:
+    return Pace(lanes=64, batch_size=300, batch_timeout=30)
+
+
+def test_a_full_batch_halves_the_share_and_a_partial_one_doubles_it() -> None:
+    p = pace()
+    assert p.took(read=p.limit, limit=p.limit, seconds=0.01) is True
+    assert p.share == 32
+    assert p.took(read=1, limit=p.limit, seconds=0.01) is False
+    assert p.share == 64
+
+
+def test_the_first_batches_are_small_and_grow_while_they_are_quick() -> None:
+    p = pace()
+    assert p.limit == FIRST_LIMIT
+    for _ in range(10):
+        p.took(p.limit, p.limit, seconds=0.01)
+    assert p.limit == 300
+
+
+def test_slow_processors_get_smaller_batches() -> None:
+    p = pace()
+    p.limit = 300
+    for _ in range(20):
+        p.took(p.limit, p.limit, seconds=10)
+    assert p.limit == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.floats(0, 60)), max_size=50))
+def test_share_and_limit_keep_within_their_bounds(steps: list[tuple[int, float]]) -> None:
+    p = pace()
+    for read, seconds in steps:
+        p.took(min(read, p.limit), p.limit, seconds)
+        assert 1 <= p.share <= 64 and 1 <= p.limit <= 300
+
+
+def test_a_batch_refused_at_commit_is_taken_event_by_event_and_then_as_before() -> None:
+    p = pace()
+    p.limit = 300
+    p.one_by_one()
+    for _ in range(299):
+        assert p.limit == 1
+        p.took(1, 1, seconds=0.01)
+    p.took(1, 1, seconds=0.01)
+    assert p.limit == FIRST_LIMIT
+
+
+def test_waits_are_2_4_and_8_seconds_then_none() -> None:
+    assert [wait_before_retry(n, 3, 0.0) for n in (1, 2, 3, 4)] == [2.0, 4.0, 8.0, None]
+
+
+@given(st.integers(1, 10), st.floats(0, 1))
+def test_jitter_only_shortens_a_wait_by_a_tenth_at_most(attempts: int, chance: float) -> None:
+    full, jittered = wait_before_retry(attempts, 10, 0.0), wait_before_retry(attempts, 10, chance)
+    assert full is not None and jittered is not None
+    assert 0.9 * full <= jittered <= full

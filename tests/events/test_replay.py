@@ -1,0 +1,415 @@
+"""Replaying files: what is sent, in which order, how often, and what the command says in the end."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import OperationalError
+from django.test import override_settings
+
+from events.log.append import append_new
+from events.models import Event
+from events.replay import to_log
+from events.replay.identity import identified
+from events.replay.lines import BATCH_BYTES, LINE_LIMIT, Line, Source, batches
+from events.replay.patience import PATIENCE, Patience, ReplayError
+from events.replay.rate import Rate
+from events.replay.tally import Tally
+from events.replay.to_http import ToHTTP, endpoint
+from events.replay.to_log import ToLog
+
+DID = "did:plc:2rzv4orglylo5yb7lfyyxg25"
+URL = "http://intake.test"
+
+
+def body(**fields: Any) -> bytes:
+    return json.dumps({"event_type": "relationship.created", "did": DID, "payload": {}, **fields}).encode()
+
+
+def bodies(count: int) -> list[bytes]:
+    return [body(event_id=str(uuid4())) for _ in range(count)]
+
+
+def numbered(parts: list[bytes]) -> list[Line]:
+    return [Line(number, part) for number, part in enumerate(parts, 1)]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., str]:
+    """Writes lines to a file; its name."""
+
+    def write(*parts: bytes, name: str = "events.jsonl") -> str:
+        path = tmp_path / name
+        content = b"\n".join(parts)
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return str(path)
+
+    return write
+
+
+class TestSource:
+    def read(self, name: str) -> list[Line]:
+        with Source(name) as source:
+            return list(source.lines())
+
+    def test_lines_have_their_numbers_and_blank_ones_are_left_out(self, file: Callable[..., str]) -> None:
+        assert self.read(file(b"a\r", b"", b"  \t", b"b", b"")) == [Line(1, b"a"), Line(4, b"b")]
+
+    @pytest.mark.parametrize("parts", [(), (b"",), (b"x",), (b"xy", b"z")])
+    def test_short_files(self, file: Callable[..., str], parts: tuple[bytes, ...]) -> None:
+        assert [line.body for line in self.read(file(*parts))] == [part for part in parts if part]
+
+    def test_gzip_is_told_by_its_first_bytes(self, file: Callable[..., str], tmp_path: Path) -> None:
+        Path(file(b"a", b"b", name="events.gz")).rename(tmp_path / "without-suffix")
+        assert [line.body for line in self.read(str(tmp_path / "without-suffix"))] == [b"a", b"b"]
+
+    def test_standard_input(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for content in (b"a\nb\n", gzip.compress(b"a\nb\n")):
+            monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
+            assert [line.body for line in self.read("-")] == [b"a", b"b"]
+
+    def test_a_line_without_end_is_cut(self, file: Callable[..., str]) -> None:
+        first, second = self.read(file(b"x" * (2 * LINE_LIMIT + 7), b"y"))
+        assert (len(first.body), second) == (LINE_LIMIT, Line(2, b"y"))
+
+    def test_position_reaches_the_size(self, file: Callable[..., str]) -> None:
+        with Source(file(*bodies(50), name="events.jsonl.gz")) as source:
+            assert source.size
+            assert len(list(source.lines())) == 50
+            assert source.position == source.size
+
+    def test_batches_are_bounded_in_events_and_bytes(self) -> None:
+        assert [len(batch) for batch in batches(iter(numbered([b"x"] * 25)), 10)] == [10, 10, 5]
+        heavy = [b"x" * (BATCH_BYTES // 2 - 1)] * 5
+        assert [len(batch) for batch in batches(iter(numbered(heavy)), 10)] == [2, 2, 1]
+
+    def test_memory_does_not_grow_with_the_file(self, file: Callable[..., str]) -> None:
+        name = file(*[body(payload={"text": "x" * 2_000})] * 20_000, name="long.jsonl.gz")
+        tracemalloc.start()
+        try:
+            with Source(name) as source:
+                total = sum(len(batch) for batch in batches(source.lines()))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (total, peak < 12_000_000) == (20_000, True)
+
+
+class TestIdentity:
+    def test_an_id_is_kept(self) -> None:
+        sent = body(event_id=str(uuid4()))
+        assert identified(sent) is sent
+
+    def test_an_id_that_the_server_derives_is_left_to_it(self) -> None:
+        sent = body(payload={"uri": f"at://{DID}/net.rhiz.relationship.record/1"}, rev="3jzfcijpj2z2a")
+        assert identified(sent) is sent
+
+    def test_others_get_one_and_keep_their_payload_byte_for_byte(self) -> None:
+        sent = b'{"event_id":null,"did":"%s","event_type":"x.y","payload":{"b":1.50,"a":"\\u00e9"}}' % DID.encode()
+        received = identified(sent)
+        assert UUID(json.loads(received)["event_id"]).version == 4
+        assert b'"payload":{"b":1.50,"a":"\\u00e9"}' in received
+
+    @pytest.mark.parametrize("sent", [b"", b"{", b"[]", b'{"did":1}', b"\xff", b'{"event_id":7}', b"[" * 20_000])
+    def test_what_is_no_event_is_left_to_the_server(self, sent: bytes) -> None:
+        assert identified(sent) is sent
+
+
+class TestRateAndPatience:
+    def test_rate_spreads_events_and_does_not_catch_up(self) -> None:
+        now, slept = [0.0], []
+
+        def sleep(seconds: float) -> None:
+            slept.append(round(seconds, 6))
+            now[0] += seconds
+
+        rate = Rate(100.0, sleep, lambda: now[0])
+        assert rate.batch(1_000) == 5
+        for _ in range(3):
+            rate.wait(5)
+        now[0] += 60
+        for _ in range(2):
+            rate.wait(5)
+        assert slept == [0.05, 0.05, 0.05]
+
+    def test_without_a_rate_nothing_waits(self) -> None:
+        rate = Rate(None, sleep=lambda _: pytest.fail())
+        rate.wait(1_000_000)
+        assert rate.batch(1_000) == 1_000
+
+    def test_patience_ends(self) -> None:
+        now = [0.0]
+        patience = Patience(lambda seconds: now.__setitem__(0, now[0] + seconds), lambda: now[0])
+        with pytest.raises(ReplayError, match="no answer for 120 s: refused"):
+            for _ in range(1_000):
+                patience.wait(OSError("refused"))
+        assert PATIENCE < now[0] < PATIENCE + 10
+        patience.answered()
+        patience.wait(OSError("refused"))
+
+
+@pytest.mark.django_db(transaction=True)
+class TestToLog:
+    def test_counts_what_became_of_each(self, file: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+        event_id = str(uuid4())
+        name = file(*bodies(3), body(event_id=event_id), body(event_id=event_id))
+        call_command("replay", name)
+        call_command("replay", name)
+        assert capsys.readouterr().out.splitlines() == [
+            "4 enqueued, 1 duplicates, 0 rejected",
+            "0 enqueued, 5 duplicates, 0 rejected",
+        ]
+        assert Event.objects.pending().count() == 4
+
+    def test_ids_follow_the_file(self, file: Callable[..., str]) -> None:
+        parts = bodies(2_500)
+        call_command("replay", file(*parts, name="events.jsonl.gz"))
+        stored = Event.objects.order_by("id").values_list("event_id", flat=True)
+        assert [str(event_id) for event_id in stored] == [json.loads(part)["event_id"] for part in parts]
+
+    def test_rejections_end_with_1_and_the_rest_goes_in(
+        self, file: Callable[..., str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        event_id = str(uuid4())
+        name = file(
+            body(event_id=event_id),
+            body(event_id=event_id, payload={"a": 1}),
+            b"{",
+            body(did="nobody"),
+            b"",
+            body(event_type="no.such"),
+        )
+        with pytest.raises(CommandError, match="4 events rejected") as caught:
+            call_command("replay", name)
+        assert caught.value.returncode == 1
+        out, err = capsys.readouterr()
+        assert out == "1 enqueued, 0 duplicates, 4 rejected\n"
+        assert [line.split(":")[0] for line in err.splitlines()] == ["line 2", "line 3", "line 4", "line 6"]
+        assert "taken by an event with another content" in err
+        assert Event.objects.count() == 1
+
+    def test_a_payload_that_cannot_be_stored_is_accepted_as_dead(self, file: Callable[..., str]) -> None:
+        call_command("replay", file(body(payload={"text": "\0"})))
+        assert Event.objects.dead().count() == 1
+
+    @override_settings(EVENT_QUEUE_CAPACITY=1)
+    def test_capacity_does_not_matter(self, file: Callable[..., str]) -> None:
+        call_command("replay", file(*bodies(20)))
+        assert Event.objects.pending().count() == 20
+
+    def test_a_connection_lost_in_commit_makes_no_second_event(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        lost: list[bool] = []
+
+        def append_and_lose_the_answer(events: Any, **options: Any) -> Any:
+            appended = append_new(events, **options)
+            if not lost:
+                lost.append(True)
+                raise OperationalError("the connection is lost") from _psycopg_error()
+            return appended
+
+        monkeypatch.setattr(to_log, "append_new", append_and_lose_the_answer)
+        tally = Tally()
+        slept: list[float] = []
+        ToLog(tally, Patience(slept.append)).send(numbered([body(), body()]))
+        assert (str(tally), len(slept)) == ("0 enqueued, 2 duplicates, 0 rejected", 1)
+        assert Event.objects.count() == 2
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "."])
+def test_a_file_that_cannot_be_opened(name: str, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="can't be read"):
+        call_command("replay", str(tmp_path / name))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_damaged_file_is_told_after_what_could_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cut.gz"
+    path.write_bytes(gzip.compress(b"\n".join(bodies(5_000)))[:-2_000])
+    with pytest.raises(CommandError, match="can't be read"):
+        call_command("replay", str(path))
+    enqueued = int(capsys.readouterr().out.split()[0])
+    assert enqueued == Event.objects.count() > 1_000
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf"])
+def test_a_rate_is_above_0(rate: str) -> None:
+    with pytest.raises(CommandError, match="--rate takes"):
+        call_command("replay", "x", "--rate", rate)
+
+
+class Intake:
+    """A server that has seen requests, and answers each from a list of answers, then with its usual one."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[list[str]] = []
+        self.slept: list[float] = []
+        self.tally = Tally()
+        self.headers = httpx.Headers()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.headers = request.headers
+        self.requests.append([json.loads(line)["event_id"] for line in request.content.split(b"\n")])
+        answer = self.answers.pop(0) if self.answers else self.accepted(len(self.requests[-1]))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @staticmethod
+    def accepted(count: int) -> httpx.Response:
+        return batch_answer(202, [("enqueued", None)] * count)
+
+    def send(self, parts: list[bytes]) -> Tally:
+        sender = ToHTTP(
+            URL,
+            "key",
+            self.tally,
+            transport=httpx.MockTransport(self),
+            patience=Patience(self.slept.append),
+            sleep=self.slept.append,
+        )
+        sender.send(numbered(parts))
+        return self.tally
+
+
+def batch_answer(
+    status: int, results: list[tuple[str, int | None]], headers: dict[str, str] | None = None
+) -> httpx.Response:
+    content = [
+        {"index": n, "status": s, "event_id": None, "error": e and {"status": e, "detail": f"because {e}"}}
+        for n, (s, e) in enumerate(results)
+    ]
+    return httpx.Response(status, json={"results": content}, headers=headers)
+
+
+class TestToHTTP:
+    def test_url_is_a_root_or_the_endpoint(self) -> None:
+        whole = "http://host:8000/internal/events"
+        for url in ("http://host:8000", "http://host:8000/", whole, whole + "/"):
+            assert endpoint(url) == whole
+        assert endpoint("https://host/rhiz") == "https://host/rhiz/internal/events"
+
+    @pytest.mark.parametrize("url", ["", "host:8000", "ftp://host", "http://", "/internal/events"])
+    def test_no_url(self, url: str) -> None:
+        with pytest.raises(ReplayError):
+            endpoint(url)
+
+    def test_counts_results(self) -> None:
+        intake = Intake(batch_answer(207, [("enqueued", None), ("duplicate", None), ("rejected", 409)]))
+        tally = intake.send(bodies(3))
+        assert str(tally) == "1 enqueued, 1 duplicates, 1 rejected"
+        assert tally.reasons == ["line 3: because 409"]
+        assert (intake.headers["X-Internal-Key"], intake.headers["Content-Type"]) == ("key", "application/x-ndjson")
+
+    def test_only_what_had_no_room_is_sent_again(self) -> None:
+        parts = bodies(4)
+        ids = [json.loads(part)["event_id"] for part in parts]
+        results = [("enqueued", None), ("rejected", 503), ("rejected", 400), ("rejected", 503)]
+        intake = Intake(batch_answer(207, results, {"Retry-After": "7"}))
+        assert str(intake.send(parts)) == "3 enqueued, 0 duplicates, 1 rejected"
+        assert intake.requests == [ids, [ids[1], ids[3]]]
+        assert intake.slept == [7.0]
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_retry_after_is_honoured(self, status: int) -> None:
+        intake = Intake(httpx.Response(status, headers={"Retry-After": "3"}))
+        assert str(intake.send(bodies(2))) == "2 enqueued, 0 duplicates, 0 rejected"
+        assert intake.slept == [3.0]
+        assert intake.requests[0] == intake.requests[1]
+
+    def test_a_batch_that_is_too_fast_again_and_again_is_halved(self) -> None:
+        limited = httpx.Response(429, headers={"Retry-After": "1"})
+        intake = Intake(limited, limited)
+        assert intake.send(bodies(4)).enqueued == 4
+        assert [len(request) for request in intake.requests] == [4, 4, 2, 2]
+        assert [event for request in intake.requests[2:] for event in request] == intake.requests[0]
+
+    def test_a_body_that_is_too_large_is_halved_in_order(self) -> None:
+        intake = Intake(httpx.Response(413), httpx.Response(413))
+        tally = intake.send(bodies(3))
+        assert [len(request) for request in intake.requests] == [3, 1, 2]
+        assert (tally.enqueued, tally.rejected) == (2, 1)
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            httpx.ConnectError("refused"),
+            httpx.ReadTimeout("silence"),
+            httpx.RemoteProtocolError("server left"),
+            httpx.Response(502),
+            httpx.Response(504),
+        ],
+    )
+    def test_a_lost_answer_is_asked_for_again_with_the_same_ids(self, failure: httpx.Response | Exception) -> None:
+        intake = Intake(failure, batch_answer(202, [("duplicate", None), ("enqueued", None)]))
+        assert str(intake.send([body(), body()])) == "1 enqueued, 1 duplicates, 0 rejected"
+        assert intake.requests[0] == intake.requests[1]
+        assert len(intake.slept) == 1
+
+    @pytest.mark.parametrize("status", [401, 403, 404, 415, 500, 301])
+    def test_what_every_request_would_meet_ends_it(self, status: int) -> None:
+        problem = httpx.Response(status, json={"detail": "says why"})
+        with pytest.raises(ReplayError, match=f"answered {status}: says why"):
+            Intake(problem).send(bodies(1))
+
+    @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"results":[{"index":9,"status":"rejected"}]}'])
+    def test_another_server_ends_it(self, content: bytes) -> None:
+        with pytest.raises(ReplayError, match="does not answer as an intake"):
+            Intake(httpx.Response(202, content=content)).send(bodies(1))
+
+    @override_settings(INTERNAL_API_KEY="")
+    def test_a_key_is_needed(self, file: Callable[..., str]) -> None:
+        with pytest.raises(CommandError, match="--via-http needs a key"):
+            call_command("replay", file(*bodies(1)), "--via-http", URL)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestLiveServer:
+    @pytest.fixture
+    def server(self, live_server: Any) -> str:
+        return live_server.url
+
+    def test_events_arrive_in_order_once(
+        self, file: Callable[..., str], server: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        parts = bodies(1_200)
+        name = file(*parts, name="events.jsonl.gz")
+        call_command("replay", name, "--via-http", server)
+        call_command("replay", name, "--via-http", f"{server}/internal/events")
+        assert capsys.readouterr().out.splitlines() == [
+            "1200 enqueued, 0 duplicates, 0 rejected",
+            "0 enqueued, 1200 duplicates, 0 rejected",
+        ]
+        stored = Event.objects.order_by("id").values_list("event_id", flat=True)
+        assert [str(event_id) for event_id in stored] == [json.loads(part)["event_id"] for part in parts]
+
+    def test_rejections_are_told_as_those_of_the_log_are(
+        self, file: Callable[..., str], server: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        name = file(body(), b"{", body(did="nobody"), b"", body(event_type="no.such"))
+        told = []
+        for options in ([], ["--via-http", server]):
+            with pytest.raises(CommandError, match="3 events rejected"):
+                call_command("replay", name, *options)
+            told.append(capsys.readouterr())
+        assert told[0] == told[1]
+
+    def test_a_wrong_key_ends_it(self, file: Callable[..., str], server: str) -> None:
+        with pytest.raises(CommandError, match=r"stopped: .* answered 403"):
+            call_command("replay", file(*bodies(1)), "--via-http", server, "--key", "another")
+
+
+def _psycopg_error() -> Exception:
+    return psycopg.OperationalError("server closed the connection unexpectedly")
