@@ -2,7 +2,7 @@
 
     python -m benchmarks.appender fill COUNT EVENT_TYPE SEED       batches of 1,000; prints the seconds of appending
     python -m benchmarks.appender pace RATE SECONDS                what is due, every 4 ms
-    python -m benchmarks.appender singles SECONDS PAUSE            one by one; prints each append's seconds
+    python -m benchmarks.appender singles SECONDS PAUSE            one by one; prints when each began, and its seconds
 
 Events are made and parsed beforehand: what is timed is the append.
 """
@@ -41,7 +41,7 @@ def singles(seconds: float, pause: float) -> None:
     deadline = time.monotonic() + seconds
     took = []
     while time.monotonic() < deadline:
-        took.append(_append_timed([next(events)]))
+        took.append((time.time(), _append_timed([next(events)])))
         time.sleep(pause)
     print(json.dumps(took))
 

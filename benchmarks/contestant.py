@@ -25,7 +25,10 @@ class Contestant(Protocol):
     name: str
     url: str  # of its database
     table: str  # that its workers look for work in
-    finished: str  # a query: number of events completed, and the time of the last, in seconds since 1970
+
+    @property
+    def finished(self) -> str:
+        """A query: the number of events completed, and the time of the last, in seconds since 1970."""
 
     def fill(self, events: int) -> None:
         """Empty the queue and put `events` into it."""
@@ -56,7 +59,7 @@ def race(server: Server, contestant: Contestant, events: int, processes: int) ->
     contestant.fill(events)
     server.checkpoint()
     with psycopg.connect(contestant.url) as gate:
-        gate.execute(f"lock table {contestant.table} in access exclusive mode")  # type: ignore[call-overload]
+        gate.execute(f"lock table {contestant.table} in access exclusive mode")
         with running(contestant.command(), contestant.environ(), processes) as started:
             wait_until(lambda: _waiting(contestant) >= processes, START, f"{contestant.name}: workers at the gate")
             begun = _now(gate)

@@ -11,6 +11,7 @@ class Ours:
     """The project on one database; `applied` upserts relationships, else its processor does nothing."""
 
     table = "events_event"
+    latency = "select extract(epoch from finished_at - received_at), received_at from events_event where state = 1"
 
     def __init__(self, url: str, *, applied: bool, name: str = "rhiz") -> None:
         self.url = url
@@ -48,6 +49,10 @@ class Ours:
     def follow_command(self) -> list[str]:
         """The command of a worker that runs until it is told to stop."""
         return [PYTHON, "manage.py", "runworker"]
+
+    def pace_command(self, rate: float, seconds: float) -> list[str]:
+        """The command of an appender."""
+        return self.appender("pace", rate, seconds)
 
     def appender(self, *arguments: object) -> list[str]:
         """The command of an appender process: see benchmarks/appender.py."""

@@ -25,12 +25,14 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(command: Sequence[str], environ: dict[str, str], count: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
+def running(
+    command: Sequence[str], environ: dict[str, str], count: int = 1, *, stdout: int | None = None
+) -> Iterator[list[subprocess.Popen[bytes]]]:
     """`count` processes of `command`; those that still run at the end are told to stop, then killed."""
     started: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(count):
-            started.append(subprocess.Popen(command, env=environ, cwd=ROOT))
+            started.append(subprocess.Popen(command, env=environ, cwd=ROOT, stdout=stdout))
         yield started
     finally:
         for process in started:

@@ -64,19 +64,20 @@ class RawLimit:
 
     table = "limits.event"
     finished = "select count(*), extract(epoch from max(finished_at)) from limits.event where state = 2"
+    latency = "select extract(epoch from finished_at - received_at), received_at from limits.event where state = 2"
 
     def __init__(self, url: str, *, applied: bool) -> None:
         self.url = url
         self.kind = "applied" if applied else "noop"
         self.name = f"raw limit, {'relationships' if applied else 'no-op'}"
 
-    def prepare(self) -> None:
+    def empty(self) -> None:
         """Make the tables anew."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(SCHEMA)
 
     def fill(self, events: int) -> None:
-        self.prepare()
+        self.empty()
         with psycopg.connect(self.url, autocommit=True) as connection:
             batch: list[dict[str, Any]] = []
             for event in workload.events(events):
@@ -87,8 +88,12 @@ class RawLimit:
             connection.execute(APPEND, (document(batch),))
             connection.execute("analyze limits.event")
 
-    def command(self, until: str = "drain") -> list[str]:
-        return [PYTHON, "-m", "benchmarks.raw_limit", "work", self.url, self.kind, until]
+    def command(self) -> list[str]:
+        return [PYTHON, "-m", "benchmarks.raw_limit", "work", self.url, self.kind, "drain"]
+
+    def follow_command(self) -> list[str]:
+        """The command of a worker that runs until it is told to stop."""
+        return [PYTHON, "-m", "benchmarks.raw_limit", "work", self.url, self.kind, "follow"]
 
     def pace_command(self, rate: float, seconds: float) -> list[str]:
         """The command of an appender."""

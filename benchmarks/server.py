@@ -20,7 +20,7 @@ class Server:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(path=f"/{name}", netloc=parts.netloc or "localhost"))
+        return urlunsplit(parts._replace(path=f"/{name}"))
 
     def drop(self, name: str) -> None:
         """Remove a database, and give its room back."""
@@ -44,11 +44,11 @@ def execute(url: str, *statements: str) -> None:
     """Run statements, each in a transaction of its own."""
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]  # plain text, and all of it ours
+            connection.execute(statement)
 
 
 def row(url: str, query: str) -> tuple[float, ...]:
     """The one row of `query`, as numbers; what is null is 0."""
     with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute(query).fetchone()  # type: ignore[call-overload]
-    return tuple(float(value or 0) for value in found)
+        found = connection.execute(query).fetchone()
+    return tuple(float(value or 0) for value in found or ())

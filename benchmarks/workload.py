@@ -48,7 +48,8 @@ def lines(count: int, event_type: str = RELATIONSHIP, seed: int = 1) -> Iterator
 
 
 def main() -> None:
-    for line in lines(int(sys.argv[1]), *sys.argv[2:3]):
+    event_type = sys.argv[2] if len(sys.argv) > 2 else RELATIONSHIP
+    for line in lines(int(sys.argv[1]), event_type):
         sys.stdout.buffer.write(line + b"\n")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
@@ -39,7 +39,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     ]
 
 
-def check_database(databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+def check_database(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """The log's database is one that it runs on, set up for it."""
     return [message for alias in databases or [] for message in _check(alias)]
 

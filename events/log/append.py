@@ -73,7 +73,7 @@ def append_new(events: Iterable[NewEvent], *, using: str = "default") -> list[Ap
     if not events:
         return []
     connection = connections[using]
-    firsts = {}
+    firsts: dict[UUID, NewEvent] = {}
     for event in events:
         firsts.setdefault(event.event_id, event)
     for repeat in range(REPEATS):
@@ -84,7 +84,11 @@ def append_new(events: Iterable[NewEvent], *, using: str = "default") -> list[Ap
                     _wake_workers(using)
                     return _verdicts(events, firsts, *known)
         except DatabaseError as error:
-            if connection.in_atomic_block or repeat == REPEATS - 1 or not is_nobodys_fault(error, lost_connection=False):
+            if (
+                connection.in_atomic_block
+                or repeat == REPEATS - 1
+                or not is_nobodys_fault(error, lost_connection=False)
+            ):
                 raise
     raise IntegrityError("events were appended and pruned by others at the same time, again and again")
 
@@ -144,7 +148,7 @@ def _document(events: list[NewEvent], instant: Callable[[datetime], str]) -> str
             e.digest,
             e.version,
             e.rev,
-            e.occurred_at and instant(e.occurred_at),
+            instant(e.occurred_at) if e.occurred_at else None,
             e.refusal or None,
         )
         for e in events

@@ -28,7 +28,7 @@ class Entry(msgspec.Struct, weakref=False, eq=False):
     received_at: datetime
     attempts: int
     suspect: bool
-    record: Any = None  # what the processor's `decode` made of the payload
+    record: Any = None  # what the processor's `decode` made of the payload; None where it has none
 
     @property
     def payload(self) -> dict[str, Any]:

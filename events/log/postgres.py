@@ -178,8 +178,8 @@ where e.id = item.id and e.state = 0
 # Where nothing of a priority is ready, everything up to the last id that was given out is behind it. The sequence is
 # read first: an id given out later must not be under a floor that did not see it.
 FLOORS = "with given as materialized (select last_value from events_event_id_seq)\n" + "\nunion all\n".join(
-    f"select {priority}, coalesce((select min(head.id) - 1 from events_lane l cross join lateral (select e.id from events_event e"
-    f" where e.lane = l.id and {READY} and e.priority = {priority} and e.id + 0 > %(floor{priority})s"
+    f"select {priority}, coalesce((select min(head.id) - 1 from events_lane l cross join lateral ("
+    f"select e.id from events_event e where e.lane = l.id and {READY} and e.priority = {priority} and e.id + 0 > %(floor{priority})s"
     f" order by e.id + 0 limit 1) head), (select last_value from given))"
     for priority in URGENT_FIRST
 )
@@ -234,7 +234,7 @@ def fence(connection: BaseDatabaseWrapper, seconds: float) -> None:
 
 
 def lock_lanes(connection: BaseDatabaseWrapper, share: int, floors: Sequence[int], *, by_age: bool) -> list[int]:
-    """Lock up to `share` lanes that have work and that nobody holds, the most urgent first (or that with the oldest)."""
+    """Lock up to `share` lanes that have work and that nobody holds: the most urgent, or those with the oldest."""
     with cursor(connection) as c:
         return [row[0] for row in c.execute(LOCK[by_age], {"share": share, **_named(floors)})]
 

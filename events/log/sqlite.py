@@ -24,8 +24,8 @@ insert into events_event (
     event_id, event_type, did, lane, priority, payload, digest, rev, occurred_at, version,
     state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error
 )
-select replace(item.value ->> 'i', '-', ''), item.value ->> 't', item.value ->> 'd', item.value ->> 'l', item.value ->> 'r', item.value -> 'p',
-    item.value ->> 'g', item.value ->> 'rev', item.value ->> 'o', coalesce(item.value ->> 'v', :microseconds),
+select replace(item.value ->> 'i', '-', ''), item.value ->> 't', item.value ->> 'd', item.value ->> 'l',
+    item.value ->> 'r', item.value -> 'p', item.value ->> 'g', item.value ->> 'rev', item.value ->> 'o', coalesce(item.value ->> 'v', :microseconds),
     case when item.value ->> 'e' is null then 0 else 2 end, 0, 0, 0, :now, :now,
     case when item.value ->> 'e' is null then null else :now end, coalesce(item.value ->> 'e', '')
 from json_each(:document) item
@@ -87,7 +87,9 @@ def append(connection: BaseDatabaseWrapper, document: str) -> set[str]:
     """Insert the document's events, ids in its order; the event_ids that were new."""
     now = _now()
     rows = _run(
-        connection, APPEND, {"document": document, "now": instant(now), "microseconds": int(now.timestamp() * 1_000_000)}
+        connection,
+        APPEND,
+        {"document": document, "now": instant(now), "microseconds": int(now.timestamp() * 1_000_000)},
     )
     return {str(UUID(row[0])) for row in rows}
 
@@ -196,7 +198,9 @@ def any_ready(connection: BaseDatabaseWrapper) -> bool:
 
 def entry(row: tuple[Any, ...]) -> Entry:
     """The entry of a row that `read` gave."""
-    id_, event_id, event_type, did, priority, payload, version, rev, occurred_at, received_at, attempts, suspect = row[:12]
+    id_, event_id, event_type, did, priority, payload, version, rev, occurred_at, received_at, attempts, suspect = row[
+        :12
+    ]
     return Entry(
         id_,
         UUID(event_id),

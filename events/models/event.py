@@ -81,7 +81,9 @@ class Event(models.Model):
     lane = LaneField(default=None, editable=False)
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     payload = models.JSONField(default=dict)
-    raw = models.BinaryField(null=True, editable=False, help_text="the payload's bytes, where they can't be stored as JSON")
+    raw = models.BinaryField(
+        null=True, editable=False, help_text="the payload's bytes, where they can't be stored as JSON"
+    )
     digest = DigestField(max_length=32, default="", editable=False)
     rev = models.CharField(max_length=13, null=True, blank=True)
     occurred_at = models.DateTimeField(null=True, blank=True)

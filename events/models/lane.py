@@ -19,14 +19,16 @@ class Lane(models.Model):
     def __str__(self) -> str:
         return f"lane {self.pk}"
 
-    @classmethod
-    def ensure(cls) -> None:
+    @staticmethod
+    def ensure() -> None:
         """Make the lanes that are missing.
 
         Raises LaneCountError if the log was made with more lanes than `EVENT_LANES` says, or with fewer: the
         events of one DID would stand in two lanes, and their order be lost.
         """
-        existing = set(cls.objects.values_list("id", flat=True))
+        existing = set(Lane.objects.values_list("id", flat=True))
         if existing and len(existing) != conf.lanes:
-            raise LaneCountError(f"EVENT_LANES is {conf.lanes}, but this log was made with {len(existing)} lanes: set it back")
-        cls.objects.bulk_create([cls(id=n) for n in range(conf.lanes) if n not in existing], ignore_conflicts=True)
+            raise LaneCountError(
+                f"EVENT_LANES is {conf.lanes}, but this log was made with {len(existing)} lanes: set it back"
+            )
+        Lane.objects.bulk_create([Lane(id=n) for n in range(conf.lanes) if n not in existing], ignore_conflicts=True)

@@ -39,7 +39,7 @@ class Membership:
         self.host = host_name()
         self.pid = os.getpid()
         self.process_started = psutil.Process(self.pid).create_time()
-        self.id: int | None = None
+        self.id = 0  # of its row, once it has joined
         self._unbroken_since = time.monotonic()
         self._last_beat = 0.0
 

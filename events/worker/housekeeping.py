@@ -45,7 +45,9 @@ def prune(*, days: float | None = None, using: str = "default") -> Iterator[int]
     events = Event.objects.using(using)
     while True:
         started = time.monotonic()
-        window = list(events.filter(pk__gt=last, received_at__lt=Now() - age).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+        window = list(
+            events.filter(pk__gt=last, received_at__lt=Now() - age).order_by("pk").values_list("pk", flat=True)[:CHUNK]
+        )
         if not window:
             return
         ended = (Event.State.DONE, Event.State.DISCARDED)

@@ -12,11 +12,12 @@ Round = dict[Apply, list[Entry]]
 
 
 def decode(entry: Entry) -> None:
-    """Make the entry's record of its payload. Raises PermanentError where its type has no processor."""
+    """Let the processor's `decode` make the entry's record. Raises PermanentError where its type has no processor."""
     processor = processor_for(entry.event_type)
     if processor is None:
         raise PermanentError(f"no processor is registered for {entry.event_type!r}")
-    entry.record = processor.decode(entry) if processor.decode else entry.payload
+    if processor.decode is not None:
+        entry.record = processor.decode(entry)
 
 
 def rounds(entries: Iterable[Entry]) -> list[Round]:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -35,7 +36,9 @@ from events.worker.work import Work
 logger = logging.getLogger(__name__)
 
 POLL = 0.25  # seconds: however deaf a worker is, it looks for events this often
-BREATH = 0.003  # seconds between two steps on SQLite, for others to write: a busy worker let an appender in 3 times in 8 s
+BREATH = (
+    0.003  # seconds between two steps on SQLite, for others to write: a busy worker let an appender in 3 times in 8 s
+)
 CONTENTION_PAUSE = 0.01  # seconds before a step is repeated that lost against another transaction
 EVERY_TENTH = 10  # each so manieth step takes the lane with the oldest event, whatever its priority
 GRACE = 4.0  # seconds that a stopping worker gives the steps in hand
@@ -85,7 +88,7 @@ class Runner:
         await self._join()
         if self.probe:
             await self.probe.open()
-        ear = Ear(lambda: self.loop.call_soon_threadsafe(self.wake), using=self.using)
+        ear = Ear(self._heard, using=self.using)
         chores = [asyncio.create_task(chore) for chore in (self._beat(), self._poll(), self._keep_house())]
         if not self._stopping.is_set():
             logger.info("worker started name=%s slots=%d lanes=%d", self.membership.host, self.slots, conf.lanes)
@@ -110,6 +113,11 @@ class Runner:
             self._dirty = True
         else:
             self._start(1)
+
+    def _heard(self) -> None:
+        """`wake`, for other threads."""
+        with suppress(RuntimeError):  # the loop has ended
+            self.loop.call_soon_threadsafe(self.wake)
 
     def _start(self, wanted: int) -> None:
         """Start up to `wanted` more steps."""

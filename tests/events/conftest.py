@@ -36,7 +36,9 @@ def take(lanes: None) -> Callable[..., Result]:
 def send(lanes: None) -> Callable[..., UUID]:
     """Append one event for the recorder; its event_id."""
 
-    def append(did: str = ALICE, n: int = 0, event_type: str = "test.record", priority: int = 1, **payload: Any) -> UUID:
+    def append(
+        did: str = ALICE, n: int = 0, event_type: str = "test.record", priority: int = 1, **payload: Any
+    ) -> UUID:
         event = {"event_type": event_type, "did": did, "priority": priority, "payload": {"n": n, **payload}}
         return events.append(event)[0].event_id
 

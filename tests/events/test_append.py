@@ -61,7 +61,9 @@ def test_ids_follow_the_order_of_the_call() -> None:
 @pytest.mark.django_db
 def test_an_event_is_stored_as_it_was_sent() -> None:
     payload = {"text": "Zoë \\u0000 \u2028 😀", "deep": [[{"a": None}]], "big": 2**70, "small": 1e-300, "yes": True}
-    events.append(event(payload=payload, priority=3, rev="3jzfcijpj2z2a", occurred_at="2026-01-02T03:04:05.678901+02:00"))
+    events.append(
+        event(payload=payload, priority=3, rev="3jzfcijpj2z2a", occurred_at="2026-01-02T03:04:05.678901+02:00")
+    )
     stored = Event.objects.get()
     assert stored.payload == payload
     assert (stored.priority, stored.rev, stored.state, stored.attempts) == (3, "3jzfcijpj2z2a", Event.State.PENDING, 0)
@@ -92,7 +94,9 @@ def test_a_row_that_the_database_refuses_is_dead_and_fails_nobody_else(monkeypat
 
     good = [parse(msgspec.json.encode(event(n))) for n in range(20)]
     # What validation would never let through, as a stand-in for what it does not know of.
-    bad = msgspec.structs.replace(good[7], payload=b'{"a": "\\u0000"}' if connection.vendor == "postgresql" else b"{not json")
+    bad = msgspec.structs.replace(
+        good[7], payload=b'{"a": "\\u0000"}' if connection.vendor == "postgresql" else b"{not json"
+    )
     verdicts = append_new([*good[:7], bad, *good[8:]])
     assert {v.status for v in verdicts} == {"enqueued"}
     assert Event.objects.filter(state=Event.State.PENDING).count() == 19

@@ -24,7 +24,7 @@ Send = Callable[..., UUID]
 Step = Callable[..., Result]
 
 
-def seen() -> list[tuple[str, int | None]]:
+def seen() -> list[tuple[str, int]]:
     return [(s.did, s.number) for s in Seen.objects.all()]
 
 
@@ -91,7 +91,8 @@ def test_every_batch_is_a_prefix_of_each_dids_unfinished_events(
     Event.objects.all().delete()
     Seen.objects.all().delete()
     Event.objects.bulk_create(
-        Event(event_type="test.record", did=did, priority=priority, payload={"n": n}) for n, (did, priority) in enumerate(log)
+        Event(event_type="test.record", did=did, priority=priority, payload={"n": n})
+        for n, (did, priority) in enumerate(log)
     )
     while step(Take(share=64, limit=limit, by_age=by_age), NONE).read:
         for did in (ALICE, BOB, CAROL):
@@ -181,7 +182,11 @@ def test_an_event_that_waits_holds_up_its_did_and_nobody_else(send: Send, take: 
     follower = send(ALICE, 2)
     stranger = send(BOB, 3)
     take()
-    assert [state_of(e) for e in (failing, follower, stranger)] == [Event.State.PENDING, Event.State.PENDING, Event.State.DONE]
+    assert [state_of(e) for e in (failing, follower, stranger)] == [
+        Event.State.PENDING,
+        Event.State.PENDING,
+        Event.State.DONE,
+    ]
     assert Event.objects.get(event_id=follower).attempts == 0
     Event.objects.filter(event_id=follower).update(available_at=timezone.now() - timedelta(seconds=1))
     take()

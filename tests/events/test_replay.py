@@ -145,7 +145,7 @@ class TestRateAndPatience:
         assert slept == [0.05, 0.05, 0.05]
 
     def test_without_a_rate_nothing_waits(self) -> None:
-        rate = Rate(None, sleep=lambda _: pytest.fail())
+        rate = Rate(None, sleep=lambda _: pytest.fail("it waited"))
         rate.wait(1_000_000)
         assert rate.batch(1_000) == 1_000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -15,9 +16,10 @@ from events.stats import drain_rate, pending_count, pipeline_metrics, workers_al
 pytestmark = pytest.mark.django_db
 
 
-def worker(**fields: object) -> Worker:
+def worker(**fields: Any) -> Worker:
     now = timezone.now()
-    return baker.make(Worker, started_at=now, **{"heartbeat_at": now, "process_started": 0, **fields})
+    known = {"started_at": now, "heartbeat_at": now, "process_started": 0}
+    return baker.make(Worker, **{**known, **fields})
 
 
 def test_utilization_is_busy_time_over_available_time_and_not_the_queue_over_the_workers() -> None:
@@ -33,7 +35,8 @@ def test_utilization_is_busy_time_over_available_time_and_not_the_queue_over_the
 
 def test_a_dead_worker_counts_in_the_totals_and_not_in_the_last_minute() -> None:
     worker(slots=1, processed=7, failed=2, minute_processed=7, minute_available=60, died_at=timezone.now())
-    worker(slots=1, processed=5, heartbeat_at=timezone.now() - timedelta(hours=1), minute_processed=5, minute_available=60)
+    silent = timezone.now() - timedelta(hours=1)
+    worker(slots=1, processed=5, heartbeat_at=silent, minute_processed=5, minute_available=60)
     metrics = pipeline_metrics()
     assert (metrics["events_processed"], metrics["events_failed"]) == (12, 2)
     assert metrics["throughput_per_second"] == 0.0

@@ -125,7 +125,8 @@ def attestation(event: Event, payload: Mapping[str, Any]) -> Row:
     _need(_is(URI, target))
     attestation_type = first(payload, "attestation_type", "attestationType")
     _need(attestation_type in ("verify", "dispute", "strengthen", "weaken"))
-    suggested = first(payload, "suggested_strength", "suggestedStrength")
+    suggested = payload.get("suggested_strength")
+    suggested = payload.get("suggestedStrength") if suggested is None else suggested
     return {
         **common(event, payload),
         "target_uri": target,

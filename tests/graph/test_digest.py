@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.db import connection
 from rhiz.graph.conviction import Opinion, score
 from rhiz.graph.digest import _relationships, digest
 from rhiz.graph.models import Attestation, Profile, Relationship
-from rhiz.graph.snapshot import snapshot
+from rhiz.graph.snapshot import rows, snapshot
 from rhiz.graph.synthetic import Mix, events
 from tests.graph import database
 
@@ -127,11 +128,27 @@ def test_the_command_refuses_what_is_no_time() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_reads_in_chunks_and_sees_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_reads_in_chunks_where_server_side_cursors_are_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rhiz.graph.snapshot.CHUNK", 7)
     monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)  # as behind a pooler
     fill()
-    assert not connection.in_atomic_block
     assert digest().sha256 == KNOWN
     assert not connection.in_atomic_block
-    Relationship.objects.create(uri=URI)  # the snapshot is over: writing works
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_snapshot_neither_sees_nor_stops_a_writer() -> None:
+    def write() -> None:
+        try:
+            Relationship.objects.create(uri=URI)
+        finally:
+            connection.close()
+
+    with snapshot():
+        assert not list(rows(Relationship.objects.values_list("uri")))
+        writer = Thread(target=write)
+        writer.start()
+        writer.join(timeout=10)
+        assert not writer.is_alive()
+        assert not list(rows(Relationship.objects.values_list("uri")))
+    assert list(Relationship.objects.values_list("uri", flat=True)) == [URI]

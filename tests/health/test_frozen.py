@@ -14,10 +14,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
-from tests.servers import free_port, postgresql
+from tests.servers import PostgreSQL, free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIMITS = {"/health": 0.010, "/health/ready": 0.100, "/health/detailed": 0.500}  # seconds
@@ -28,14 +27,14 @@ pytestmark = pytest.mark.proof
 
 
 @pytest.fixture(scope="module")
-def web() -> Iterator[tuple[str, psutil.Process]]:
-    """A web server on a PostgreSQL of its own and a Redis that never answers; its URL and the database's process."""
+def web() -> Iterator[tuple[str, PostgreSQL]]:
+    """A web server on a PostgreSQL of its own and a Redis that never answers; its URL and the database."""
     with ExitStack() as stack:
-        database = stack.enter_context(postgresql())
+        database = stack.enter_context(PostgreSQL())
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"http://127.0.0.1:{(port := free_port())}"
         redis = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        environment = {**os.environ, "DATABASE_URL": database, "REDIS_URL": redis, "CACHE_BACKEND": "redis"}
+        environment = {**os.environ, "DATABASE_URL": database.url, "REDIS_URL": redis, "CACHE_BACKEND": "redis"}
         environment["DJANGO_SETTINGS_MODULE"] = "rhiz.settings"
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=environment, check=True, timeout=60
@@ -44,15 +43,10 @@ def web() -> Iterator[tuple[str, psutil.Process]]:
         server = subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT, env=environment)
         try:
             _until(f"{url}/health/ready", 200, STARTUP)
-            yield url, _postmaster(database)
+            yield url, database
         finally:
             server.terminate()
             server.wait(STARTUP)
-
-
-def _postmaster(url: str) -> psutil.Process:
-    directory = url.partition("host=")[2]
-    return psutil.Process(int((Path(directory) / "postmaster.pid").read_text().splitlines()[0]))
 
 
 def _until(url: str, status: int, limit: float) -> None:
@@ -77,16 +71,14 @@ def _p99(client: httpx.Client, path: str) -> float:
 
 
 @pytest.mark.parametrize("path", LIMITS)
-def test_a_silent_redis_costs_no_tier_its_limit(web: tuple[str, psutil.Process], path: str) -> None:
+def test_a_silent_redis_costs_no_tier_its_limit(web: tuple[str, PostgreSQL], path: str) -> None:
     with httpx.Client(base_url=web[0]) as client:
         assert _p99(client, path) < LIMITS[path]
 
 
-def test_a_frozen_database_is_503_in_time_and_every_tier_keeps_its_limit(web: tuple[str, psutil.Process]) -> None:
-    url, postmaster = web
-    frozen = [postmaster, *postmaster.children()]
-    for process in frozen:
-        process.send_signal(signal.SIGSTOP)
+def test_a_frozen_database_is_503_in_time_and_every_tier_keeps_its_limit(web: tuple[str, PostgreSQL]) -> None:
+    url, database = web
+    database.signal(signal.SIGSTOP)
     try:
         _until(f"{url}/health/ready", 503, TURNS)
         with httpx.Client(base_url=url) as client:
@@ -95,7 +87,6 @@ def test_a_frozen_database_is_503_in_time_and_every_tier_keeps_its_limit(web: tu
             assert client.get("/health/detailed").json()["dependencies"]["database"]["status"] == "fail"
             assert client.get("/health").status_code == 200
     finally:
-        for process in frozen:
-            process.send_signal(signal.SIGCONT)
+        database.signal(signal.SIGCONT)
 
     _until(f"{url}/health/ready", 200, TURNS)

@@ -46,7 +46,7 @@ def database_url() -> str:
 class WorkerProcess:
     """One `manage.py runworker`."""
 
-    def __init__(self, *arguments: str, log: Path, **environment: str) -> None:
+    def __init__(self, *arguments: str, log: Path, url: str | None = None, **environment: str) -> None:
         self.log = log
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "runworker", *arguments],
@@ -54,7 +54,7 @@ class WorkerProcess:
             env={
                 **os.environ,
                 "DJANGO_SETTINGS_MODULE": "tests.settings",
-                "DATABASE_URL": database_url(),
+                "DATABASE_URL": url or database_url(),
                 "LOG_LEVEL": "INFO",
                 **environment,
             },
@@ -101,7 +101,7 @@ def start(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Work
 
 def event(n: int, did: str = "did:plc:alice", **fields: Any) -> dict[str, Any]:
     """One event for the recorder; what is no field of the envelope goes in its payload."""
-    envelope = {k: fields.pop(k) for k in ("priority", "event_type") if k in fields}
+    envelope: dict[str, Any] = {k: fields.pop(k) for k in ("priority", "event_type") if k in fields}
     return {"event_type": "test.record", "did": did, "payload": {"n": n, **fields}, **envelope}
 
 

@@ -8,7 +8,7 @@ from rhiz.asgi import application
 
 
 async def _get(path: str) -> httpx.Response:
-    transport = httpx.ASGITransport(app=application)
+    transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]  # it asks for mutable messages
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         return await client.get(path)
 

@@ -10,9 +10,15 @@ class Seen(models.Model):
 
     event_id = models.UUIDField()
     did = models.TextField()
-    number = models.IntegerField(null=True)
+    number = models.IntegerField(default=0)
     pid = models.IntegerField()
     batch = models.IntegerField(help_text="events that the processor was given together")
 
     class Meta:
         ordering = ["id"]
+
+
+class Tally(models.Model):
+    """A row that many events write, as no well-made processor does."""
+
+    total = models.IntegerField(default=0)

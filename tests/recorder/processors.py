@@ -25,8 +25,9 @@ def other(entries: list[Entry]) -> None:
 
 
 def _record(entries: list[Entry]) -> None:
+    together, pid = len(entries), os.getpid()
     Seen.objects.bulk_create(
-        Seen(event_id=e.event_id, did=e.did, number=e.payload.get("n"), pid=os.getpid(), batch=len(entries)) for e in entries
+        Seen(event_id=e.event_id, did=e.did, number=e.payload.get("n", 0), pid=pid, batch=together) for e in entries
     )
     for entry in entries:
         _do(entry)
@@ -61,3 +62,17 @@ def _do(entry: Entry) -> None:
                 return
         case "deadlock":
             raise psycopg.errors.DeadlockDetected("deadlock detected")
+
+
+@processor("test.cross")
+def cross(entries: list[Entry]) -> None:
+    """Write two rows that all events share, in an order that depends on the event: made to deadlock."""
+    for entry in entries:
+        for key in (1, 2) if entry.payload["forth"] else (2, 1):
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "insert into recorder_tally (id, total) values (%s, 1)"
+                    " on conflict (id) do update set total = recorder_tally.total + 1",
+                    [key],
+                )
+            time.sleep(0.002)

@@ -15,7 +15,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--workers", type=int, help="steps at once at the most (EVENT_WORKERS)")
-        parser.add_argument("--drain", action="store_true", help="end when nothing is pending anywhere, retries included")
+        parser.add_argument(
+            "--drain", action="store_true", help="end when nothing is pending anywhere, retries included"
+        )
         parser.add_argument("--health-port", type=int, help="answer health probes over HTTP on this port")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -14,7 +14,7 @@ class Column(NamedTuple):
 
 def columns(model: type[Record]) -> list[Column]:
     """The columns of `model`, the key first."""
-    return [Column(field.column, str(field.get_internal_type())) for field in model._meta.concrete_fields]
+    return [Column(str(field.column), field.get_internal_type()) for field in model._meta.concrete_fields]
 
 
 def assignments(names: list[str]) -> str:

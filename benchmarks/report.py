@@ -1,0 +1,77 @@
+"""The figures in words, and as a file in benchmarks/results/."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.targets import TARGETS, Figures
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def verdicts(figures: Figures) -> list[dict[str, Any]]:
+    """Each target whose part was measured."""
+    return [verdict for target in TARGETS if (verdict := target.verdict(figures))]
+
+
+def text(figures: Figures) -> str:
+    """Tables of what was measured, and the targets."""
+    lines: list[str] = []
+    if "append" in figures:
+        lines += ["", "Append, batches of 1,000, 1 process (events/s)"]
+        lines += [f"  {name:28}{found['median']:>12,.0f}" for name, found in figures["append"].items()]
+    if "drain" in figures:
+        lines += ["", f"{'Drain (events/s)':30}{'1 process':>12}{'2 processes':>14}"]
+        lines += [
+            f"  {name:28}{found['1']['median']:>12,.0f}{found['2']['median']:>14,.0f}"
+            for name, found in figures["drain"]["rates"].items()
+        ]
+    if "latency" in figures:
+        lines += ["", f"{'Append to applied (ms)':30}{'p50':>12}{'p95':>14}{'p99':>10}"]
+        lines += [
+            f"  {f'{rate}/s, {name}':28}{found['p50']:>12.1f}{found['p95']:>14.1f}{found['p99']:>10.1f}"
+            for rate, both in figures["latency"].items()
+            for name, found in both.items()
+        ]
+    if "history" in figures:
+        found = figures["history"]
+        lines += ["", f"No-op drain, 1 process, with {found['done events']:,} done events in the log (events/s)"]
+        lines += [f"  {name + ' log':28}{found[name]['median']:>12,.0f}" for name in ("empty", "full")]
+    if "sqlite" in figures:
+        lines += ["", "SQLite, relationships (events/s)"]
+        lines += [f"  {name:28}{f['median']:>12,.0f}" for name, f in figures["sqlite"]["drain"].items()]
+        beside = figures["sqlite"]["appends beside a busy worker"]
+        lines += [f"  appends beside a busy worker: p50 {beside['p50']:.1f} ms, p99 {beside['p99']:.1f} ms"]
+    if "memory" in figures:
+        lines += ["", "Peak memory (MB)"]
+        lines += [
+            f"  {f'{name}, {int(events):,} events':28}{found['peak MB']:>12,.1f}"
+            for name, by_events in figures["memory"].items()
+            for events, found in by_events.items()
+        ]
+    lines += ["", "Targets"]
+    lines += [
+        f"  {'met   ' if v['met'] else 'MISSED'}  {v['target']:58}{v['value']:>12,}  ({v['bound']})"
+        for v in verdicts(figures)
+    ]
+    return "\n".join(lines)
+
+
+def write(figures: Figures, machine: dict[str, object], seconds: float, *, quick: bool) -> Path:
+    """Write everything to a file named after the time; its path."""
+    now = datetime.now(UTC)
+    content = {
+        "date": now.isoformat(timespec="seconds"),
+        "quick": quick,
+        "seconds": round(seconds),
+        "machine": machine,
+        "figures": figures,
+        "targets": verdicts(figures),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{now:%Y-%m-%d-%H%M%S}{'-quick' if quick else ''}.json"
+    path.write_text(json.dumps(content, indent=2) + "\n")
+    return path

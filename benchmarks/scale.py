@@ -1,0 +1,50 @@
+"""How much is measured: enough to tell, or just enough to see that it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Numbers of events, unless it says otherwise."""
+
+    rounds: int  # of each race; the median counts
+    append: int
+    drain: int
+    drain_pgqueuer: int
+    drain_procrastinate: int
+    tuning: int  # for a peer's settings, tried out before the race
+    latency_seconds: float
+    history: int  # done events in the log
+    sqlite: int
+    sqlite_seconds: float  # of appending, beside a worker that is busy for most of them
+    memory: tuple[int, int]
+
+
+FULL = Scale(
+    rounds=3,
+    append=40_000,
+    drain=60_000,
+    drain_pgqueuer=20_000,
+    drain_procrastinate=1_500,
+    tuning=3_000,
+    latency_seconds=8.0,
+    history=5_000_000,
+    sqlite=60_000,
+    sqlite_seconds=7.0,
+    memory=(10_000, 1_000_000),
+)
+QUICK = Scale(
+    rounds=1,
+    append=4_000,
+    drain=6_000,
+    drain_pgqueuer=3_000,
+    drain_procrastinate=200,
+    tuning=500,
+    latency_seconds=3.0,
+    history=100_000,
+    sqlite=6_000,
+    sqlite_seconds=2.0,
+    memory=(2_000, 20_000),
+)

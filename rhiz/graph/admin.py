@@ -1,0 +1,44 @@
+"""The graph's tables in Django's admin, read only: they are what the log made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from events.paging import BoundedPaginator
+from rhiz.graph.models import Attestation, Profile, Relationship
+
+
+class ReadOnly(admin.ModelAdmin):
+    """Rows change by events alone."""
+
+    list_per_page = 50
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    ordering = ("key",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Relationship)
+class RelationshipAdmin(ReadOnly):
+    list_display = ("uri", "participant_a", "participant_b", "kind", "strength", "created_at")
+
+
+@admin.register(Attestation)
+class AttestationAdmin(ReadOnly):
+    list_display = ("uri", "did", "target_uri", "attestation_type", "confidence", "created_at")
+
+
+@admin.register(Profile)
+class ProfileAdmin(ReadOnly):
+    list_display = ("did", "display_name", "entity_type", "created_at")

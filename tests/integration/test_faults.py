@@ -1,0 +1,159 @@
+"""Workers that stop, die and hang, and the events that make them."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+
+from events.models import Event
+from tests.integration.conftest import WorkerProcess, all_done, append, event, eventually, states
+from tests.integration.test_worker import is_being_applied
+from tests.recorder.models import Seen
+
+Start = Callable[..., WorkerProcess]
+
+
+def running(worker: WorkerProcess) -> WorkerProcess:
+    eventually(lambda: "worker started" in worker.said(), what="worker started")
+    return worker
+
+
+def keep_running(start: Start, *arguments: str, until: Callable[[], bool], within: float, **environment: str) -> int:
+    """Run a worker and start it again whenever it dies, as a platform does; how often it died."""
+    end = time.monotonic() + within
+    deaths = 0
+    worker = start(*arguments, **environment)
+    while not until():
+        assert time.monotonic() < end, f"not within {within} s; the last worker said: {worker.said()}"
+        if worker.ended:
+            deaths += 1
+            worker = start(*arguments, **environment)
+        time.sleep(0.02)
+    return deaths
+
+
+@pytest.mark.postgresql
+def test_a_stopped_holder_loses_its_lanes_in_time_and_woken_writes_nothing(start: Start) -> None:
+    ids = append([event(1, do="sleep", seconds=0.7), event(2, "did:plc:bob")])
+    stopped = running(start(EVENT_BATCH_TIMEOUT="2"))
+    eventually(is_being_applied)
+    stopped.signal(signal.SIGSTOP)
+    when = time.monotonic()
+    other = running(start(EVENT_BATCH_TIMEOUT="2"))
+    eventually(lambda: states(ids) == {"done"}, within=10)
+    assert time.monotonic() - when < 2 + 0.7 + 3, "the batch timeout, the event's own time, a process's start"
+    stopped.signal(signal.SIGCONT)
+    more = append([event(3), event(4, "did:plc:carol")])
+    eventually(lambda: states(more) == {"done"})
+    assert sorted(Seen.objects.values_list("number", flat=True)) == [1, 2, 3, 4], "each once"
+    assert set(Seen.objects.filter(number__in=(1, 2)).values_list("pid", flat=True)) == {other.pid}
+
+
+@pytest.mark.postgresql
+def test_a_killed_holder_s_lanes_go_on_at_once(start: Start) -> None:
+    holder = running(start())
+    ids = append([event(n, f"did:plc:{n}", do="sleep", seconds=30) for n in range(2)])
+    eventually(is_being_applied)
+    other = running(start())
+    # What the other worker finds is the same event, but quick: the time measured is that of finding it.
+    Event.objects.filter(pk__in=ids).update(payload={"n": 9})
+    holder.kill()
+    eventually(all_done, within=1.0, what="done within a second of the kill")
+    assert list(Seen.objects.values_list("pid", flat=True)) == [other.pid] * 2
+
+
+def test_an_event_that_kills_its_process_is_dead_after_three_deaths_alone_and_its_neighbours_done(
+    start: Start,
+) -> None:
+    neighbours = [event(n, f"did:plc:{n}") for n in range(30)]
+    ids = append([*neighbours[:15], event(99, "did:plc:killer", do="die"), *neighbours[15:]])
+    deaths = keep_running(start, until=lambda: not Event.objects.pending().exists(), within=60)
+    killer = Event.objects.get(did="did:plc:killer")
+    assert (killer.state, killer.crashes) == (Event.State.DEAD, 3)
+    assert "3 times" in killer.last_error
+    assert states([pk for pk in ids if pk != killer.pk]) == {"done"}
+    assert Seen.objects.count() == 30
+    # Once by surprise, once announced among others, three times alone.
+    assert deaths == 5
+
+
+def test_a_processor_that_never_returns_ends_its_process_and_then_is_dead(start: Start) -> None:
+    ids = append([event(1, do="loop"), event(2, "did:plc:bob")])
+    deaths = keep_running(start, until=lambda: not Event.objects.pending().exists(), within=60, EVENT_BATCH_TIMEOUT="1")
+    assert deaths == 5
+    assert states(ids[:1]) == {"dead"} and states(ids[1:]) == {"done"}
+
+
+def test_the_stack_of_a_batch_that_hangs_is_logged(start: Start) -> None:
+    append([event(1, do="loop")])
+    worker = start(EVENT_BATCH_TIMEOUT="1")
+    assert worker.wait() == 70
+    assert "a batch has not ended in 1.0 s" in worker.said()
+    assert "tests/recorder/processors.py" in worker.said()
+
+
+@pytest.mark.postgresql
+def test_a_statement_that_outlives_the_batch_is_dead_in_the_end_and_no_process_with_it(start: Start) -> None:
+    ids = append([event(1, do="sleep-in-database", seconds=60), event(2, "did:plc:bob")])
+    worker = start(EVENT_BATCH_TIMEOUT="1")
+    eventually(lambda: not Event.objects.pending().exists(), within=30)
+    assert states(ids[:1]) == {"dead"} and states(ids[1:]) == {"done"}
+    assert not worker.ended
+
+
+@pytest.mark.postgresql
+def test_terminated_backends_cost_no_attempt(start: Start) -> None:
+    ids = append([event(n, f"did:plc:{n}", do="sleep", seconds=0.02) for n in range(24)])
+    worker = running(start("--workers", "2"))
+    for _ in range(5):
+        eventually(lambda: is_being_applied() or all_done())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+    eventually(all_done, within=30)
+    assert set(Event.objects.filter(pk__in=ids).values_list("attempts", flat=True)) == {1}
+    assert Seen.objects.count() == 60
+    assert not worker.ended
+    assert "Traceback" not in worker.said()
+
+
+@pytest.mark.postgresql
+def test_deadlocks_between_processors_cost_no_attempt(start: Start) -> None:
+    """Two processes update the same two rows in opposite orders, again and again."""
+    ids = append([event(n, f"did:plc:{n}", event_type="test.cross", forth=bool(n % 2)) for n in range(24)])
+    for _ in range(2):
+        start("--workers", "2", EVENT_BATCH_SIZE="2")
+    eventually(lambda: states(ids) == {"done"}, within=60)
+    assert set(Event.objects.filter(pk__in=ids).values_list("attempts", flat=True)) == {1}
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_stat_force_next_flush()")
+        cursor.execute("select deadlocks from pg_stat_database where datname = current_database()")
+        assert cursor.fetchone()[0] > 0, "no deadlock took place: no test of one"
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("processes", [pytest.param(4, marks=pytest.mark.postgresql), 1])
+def test_workers_killed_at_random_for_a_minute_leave_no_event_dead(start: Start, processes: int) -> None:
+    import random
+
+    chance = random.Random(7)
+    workers = [start() for _ in range(processes)]
+    sent = 0
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        append([event(n, f"did:plc:{n % 50}") for n in range(sent, sent + 300)])
+        sent += 300
+        time.sleep(chance.random())
+        victim = chance.randrange(processes)
+        workers[victim].kill()
+        workers[victim] = start()
+    eventually(lambda: not Event.objects.pending().exists(), within=120)
+    assert not Event.objects.filter(state=Event.State.DEAD).exists()
+    assert all_done()
+    assert Seen.objects.count() == sent
