@@ -1,16 +1,21 @@
-"""Claiming from a log with millions of done events, and from an empty one: it must cost the same."""
+"""Claiming and draining with millions of done events in the log, and without: a claim must cost the same."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import psycopg
 
 from benchmarks.contestant import race
 from benchmarks.figures import median
 from benchmarks.ours import Ours
+from benchmarks.processes import PYTHON, output_of
 from benchmarks.scale import Scale
 from benchmarks.server import Server, execute, row
 
 CHUNK = 500_000
+CLAIMS = 300  # a round; the first hundred do not count
 UNIQUE = "select conname from pg_constraint where conrelid = 'events_event'::regclass and contype = 'u'"
 FILL = """
 insert into events_event (event_id, event_type, did, lane, priority, payload, digest, version, state, attempts,
@@ -36,41 +41,51 @@ class OursWithHistory(Ours):
 
     def fill_history(self, events: int) -> None:
         """Put `events` done events into the log."""
-        with_unique = _unique_constraint(self.url)
+        unique = _unique_constraint(self.url)
         # Checked once over the whole instead of row by row: a minute instead of several.
-        execute(self.url, f"alter table events_event drop constraint {with_unique}")
+        execute(self.url, f"alter table events_event drop constraint {unique}")
         for first in range(1, events + 1, CHUNK):
             execute(self.url, FILL.format(first=first, last=min(events, first + CHUNK - 1)))
             print(f"  {min(events, first + CHUNK - 1):,} done events", flush=True)
         execute(
             self.url,
-            f"alter table events_event add constraint {with_unique} unique (event_id)",
+            f"alter table events_event add constraint {unique} unique (event_id)",
             "vacuum analyze events_event",
         )
 
 
 def measure(server: Server, scale: Scale) -> dict[str, Any]:
-    """Events per second of a no-op drain in one process, with and without history, in turn."""
+    """Milliseconds of a claim, events per second of a no-op drain in one process, with and without history, in turn."""
     empty = Ours(server.database("bench_ours"), applied=False)
     empty.prepare()
     full = OursWithHistory(server.database("bench_history"), applied=False)
     full.prepare()
     full.fill_history(scale.history)
     rates: dict[str, list[float]] = {"empty": [], "full": []}
+    claims: dict[str, list[float]] = {"empty": [], "full": []}
     for _ in range(scale.rounds):
         for name, contestant in (("empty", empty), ("full", full)):
-            run = race(server, contestant, scale.drain, 1)
-            rates[name].append(run.rate)
-            print(f"  {name} log: {run.rate:,.0f} events/s", flush=True)
+            rates[name].append(race(server, contestant, scale.drain, 1).rate)
+            claims[name].append(_claim(contestant, scale.drain))
+            print(f"  {name} log: a claim {claims[name][-1]:.2f} ms, {rates[name][-1]:,.0f} events/s", flush=True)
     server.drop("bench_history")
-    return {"done events": scale.history} | {
-        name: {"runs": runs, "median": median(runs)} for name, runs in rates.items()
+    return {
+        "done events": scale.history,
+        "claim ms": {name: {"runs": runs, "median": median(runs)} for name, runs in claims.items()},
+        "drain": {name: {"runs": runs, "median": median(runs)} for name, runs in rates.items()},
     }
 
 
-def _unique_constraint(url: str) -> str:
-    import psycopg
+def _claim(ours: Ours, pending: int) -> float:
+    """The median of claims from a deep log, in milliseconds."""
+    ours.fill(pending)
+    took = json.loads(output_of([PYTHON, "-m", "benchmarks.claims", str(CLAIMS)], ours.environ()))
+    if isinstance(ours, OursWithHistory):
+        execute(ours.url, f"delete from events_event where id > {ours.history}", "vacuum analyze events_event")
+    return median(took[100:]) * 1e3
 
+
+def _unique_constraint(url: str) -> str:
     with psycopg.connect(url) as connection:
         found = connection.execute(UNIQUE).fetchone()
     assert found

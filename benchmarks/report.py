@@ -38,8 +38,12 @@ def text(figures: Figures) -> str:
         ]
     if "history" in figures:
         found = figures["history"]
-        lines += ["", f"No-op drain, 1 process, with {found['done events']:,} done events in the log (events/s)"]
-        lines += [f"  {name + ' log':28}{found[name]['median']:>12,.0f}" for name in ("empty", "full")]
+        heading = f"With {found['done events']:,} done events"
+        lines += ["", f"{heading:30}{'a claim, ms':>12}{'no-op drain, events/s':>24}"]
+        lines += [
+            f"  {name + ' log':28}{found['claim ms'][name]['median']:>12.2f}{found['drain'][name]['median']:>24,.0f}"
+            for name in ("empty", "full")
+        ]
     if "sqlite" in figures:
         lines += ["", "SQLite, relationships (events/s)"]
         lines += [f"  {name:28}{f['median']:>12,.0f}" for name, f in figures["sqlite"]["drain"].items()]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -18,7 +17,7 @@ from events.models import DeadLetter, Event
 class DeadLetterAdmin(EventAdmin):
     """Dead events, newest first, with the two ways to deal with them."""
 
-    list_display: ClassVar[Sequence[str]] = (
+    list_display: Any = (
         "event_id",
         "event_type",
         "did",

@@ -96,7 +96,7 @@ def append_new(events: Iterable[NewEvent], *, using: str = "default") -> list[Ap
 def _insert_and_look(
     connection: BaseDatabaseWrapper, events: list[NewEvent]
 ) -> tuple[set[UUID], dict[UUID, str]] | None:
-    """The ids that were new, and the digests of those that the log had; None if one was neither (it was just pruned)."""
+    """The ids that were new, and digests of those that the log had; None if one was neither: it was just pruned."""
     new = _insert(connection, events)
     others = [event.event_id for event in events if event.event_id not in new]
     if not others:

@@ -36,7 +36,8 @@ insert into events_event (
     state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error
 )
 select id, i, t, d, l, r, p, g, rev, o, coalesce(v, (extract(epoch from at) * 1000000)::bigint),
-    case when e is null then 0 else 2 end, 0, 0, false, at, at, case when e is null then null else at end, coalesce(e, '')
+    case when e is null then 0 else 2 end, 0, 0, false, at, at,
+    case when e is null then null else at end, coalesce(e, '')
 from document
 order by i
 on conflict (event_id) do nothing
@@ -50,8 +51,9 @@ DIGESTS = "select event_id, digest from events_event where event_id = any(%s::uu
 # LOCK and READ are planned for the indexes made for them, whatever the statistics of the moment say (of a log that was
 # empty when it was last analyzed, for one). READ gives the planner its freedom back before processors run.
 FENCE = """
-select set_config('statement_timeout', %(whole)s, true), set_config('idle_in_transaction_session_timeout', %(whole)s, true),
-    set_config('lock_timeout', %(lock)s, true), set_config('plan_cache_mode', 'force_generic_plan', true),
+select set_config('statement_timeout', %(whole)s, true), set_config('lock_timeout', %(lock)s, true),
+    set_config('idle_in_transaction_session_timeout', %(whole)s, true),
+    set_config('plan_cache_mode', 'force_generic_plan', true),
     set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
 """
 FENCE_17 = FENCE.rstrip() + ", set_config('transaction_timeout', %(transaction)s, true)\n"
@@ -179,8 +181,8 @@ where e.id = item.id and e.state = 0
 # read first: an id given out later must not be under a floor that did not see it.
 FLOORS = "with given as materialized (select last_value from events_event_id_seq)\n" + "\nunion all\n".join(
     f"select {priority}, coalesce((select min(head.id) - 1 from events_lane l cross join lateral ("
-    f"select e.id from events_event e where e.lane = l.id and {READY} and e.priority = {priority} and e.id + 0 > %(floor{priority})s"
-    f" order by e.id + 0 limit 1) head), (select last_value from given))"
+    f"select e.id from events_event e where e.lane = l.id and {READY} and e.priority = {priority}"
+    f" and e.id + 0 > %(floor{priority})s order by e.id + 0 limit 1) head), (select last_value from given))"
     for priority in URGENT_FIRST
 )
 

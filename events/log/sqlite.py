@@ -25,7 +25,8 @@ insert into events_event (
     state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error
 )
 select replace(item.value ->> 'i', '-', ''), item.value ->> 't', item.value ->> 'd', item.value ->> 'l',
-    item.value ->> 'r', item.value -> 'p', item.value ->> 'g', item.value ->> 'rev', item.value ->> 'o', coalesce(item.value ->> 'v', :microseconds),
+    item.value ->> 'r', item.value -> 'p', item.value ->> 'g', item.value ->> 'rev', item.value ->> 'o',
+    coalesce(item.value ->> 'v', :microseconds),
     case when item.value ->> 'e' is null then 0 else 2 end, 0, 0, 0, :now, :now,
     case when item.value ->> 'e' is null then null else :now end, coalesce(item.value ->> 'e', '')
 from json_each(:document) item
