@@ -73,6 +73,7 @@ class Isolation:
         try:
             with transaction.atomic(using=self.connection.alias):
                 rounds.apply(entries)
+                self._refuse_silent_rollback()
                 self._check_constraints()
         except BaseException as error:  # a processor may call sys.exit(): its event's failure, not the worker's end
             if is_nobodys_fault(error):
@@ -92,6 +93,14 @@ class Isolation:
             return entries
         self.outcome.left.extend((e, self._waiting[e.did]) for e in entries if e.did in self._waiting)
         return [e for e in entries if e.did not in self._waiting]
+
+    def _refuse_silent_rollback(self) -> None:
+        # A processor that caught a database error which had passed through an atomic block leaves the transaction
+        # marked: Django would roll the savepoint back without a word, and the events would be done without effects.
+        if self.connection.needs_rollback:
+            raise transaction.TransactionManagementError(
+                "the processor went on after a database error inside atomic(): its effects would have been rolled back"
+            )
 
     def _check_constraints(self) -> None:
         # Django's foreign keys are checked at COMMIT, where one bad row would fail the batch and name nobody.

@@ -126,7 +126,7 @@ def test_one_poison_event_in_a_batch_of_300_costs_the_others_no_attempt(send: Se
     assert sorted(n for _, n in seen()) == [n for n in range(300) if n != 137]
 
 
-@pytest.mark.parametrize("do", ["fail", "exit", "break-the-transaction"])
+@pytest.mark.parametrize("do", ["fail", "exit", "swallow", "break-the-transaction"])
 def test_whatever_a_processor_does_wrong_is_its_events_failure(send: Send, take: Step, do: str) -> None:
     innocent, guilty = send(ALICE, 1), send(BOB, 2, do=do)
     take()

@@ -107,7 +107,7 @@ def test_a_statement_that_outlives_the_batch_is_dead_in_the_end_and_no_process_w
 
 @pytest.mark.postgresql
 def test_terminated_backends_cost_no_attempt(start: Start) -> None:
-    ids = append([event(n, f"did:plc:{n}", do="sleep", seconds=0.02) for n in range(24)])
+    ids = append([event(n, f"did:plc:{n}", do="sleep", seconds=0.02) for n in range(60)])
     worker = running(start("--workers", "2"))
     for _ in range(5):
         eventually(lambda: is_being_applied() or all_done())

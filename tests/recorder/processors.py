@@ -8,7 +8,7 @@ import sys
 import time
 
 import psycopg
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from events import Entry, PermanentError, processor
 from tests.recorder.models import Seen
@@ -59,6 +59,12 @@ def _do(entry: Entry) -> None:
                 with connection.cursor() as cursor:
                     cursor.execute("select no_such_column from no_such_table")
             except Exception:
+                return
+        case "swallow":
+            try:
+                with transaction.atomic(savepoint=False):
+                    raise IntegrityError("as a database would")
+            except IntegrityError:
                 return
         case "deadlock":
             raise psycopg.errors.DeadlockDetected("deadlock detected")
