@@ -58,8 +58,9 @@ select set_config('statement_timeout', %(whole)s, true), set_config('lock_timeou
 """
 FENCE_17 = FENCE.rstrip() + ", set_config('transaction_timeout', %(transaction)s, true)\n"
 
-COLUMNS = """e.id, e.event_id, e.event_type, e.did, e.priority, e.payload::text, e.version, e.rev, e.occurred_at,
-    e.received_at, e.attempts, e.suspect, case when e.available_at > now() then e.available_at end"""
+COLUMNS = """e.id, e.event_id, e.event_type, e.did, e.priority, e.payload::text, e.version, e.rev,
+    (extract(epoch from e.occurred_at) * 1000000)::bigint, (extract(epoch from e.received_at) * 1000000)::bigint,
+    e.attempts, e.suspect, case when e.available_at > now() then e.available_at end"""
 
 READY = "e.state = 0 and not e.suspect and e.available_at <= e.received_at"
 DUE = "e.state = 0 and not e.suspect and e.available_at > e.received_at and e.available_at <= now()"

@@ -11,13 +11,13 @@ import heapq
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from events.log.entry import Entry
+from events.log.entry import EPOCH, Entry
 
 APPEND = """
 insert into events_event (
@@ -211,8 +211,8 @@ def entry(row: tuple[Any, ...]) -> Entry:
         payload,
         version,
         rev,
-        occurred_at and _moment(occurred_at),
-        _moment(received_at),
+        occurred_at and _microseconds(occurred_at),
+        _microseconds(received_at),
         attempts,
         bool(suspect),
     )
@@ -223,8 +223,8 @@ def instant(moment: datetime) -> str:
     return str(moment.astimezone(UTC).replace(tzinfo=None))
 
 
-def _moment(stored: str) -> datetime:
-    return datetime.fromisoformat(stored).replace(tzinfo=UTC)
+def _microseconds(stored: str) -> int:
+    return (datetime.fromisoformat(stored).replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 
 
 def _now() -> datetime:

@@ -22,6 +22,7 @@ from events.log.faults import is_contention, is_nobodys_fault
 from events.models import Lane
 from events.models.worker import HEARTBEAT
 from events.worker.batch import CommitRefused, OutOfTime, Overtaken, Result, Take
+from events.worker.crew import Crew
 from events.worker.ear import Ear
 from events.worker.fleet import Membership
 from events.worker.floors import Floors
@@ -49,7 +50,7 @@ T = TypeVar("T")
 class Runner:
     """Runs steps until it is told to stop, or, with `drain`, until nothing is pending anywhere.
 
-    As few steps at once as the work needs: one, and one more for each batch that came full, up to `slots`.
+    As few steps at once as the work needs: one, and one more for each batch that came full, as far as `Crew` allows.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Runner:
         self.one_writer = connections[using].vendor == "sqlite"
         self.slots = 1 if self.one_writer else slots or conf.workers
         self.pace = Pace(conf.lanes, conf.batch_size, conf.batch_timeout)
+        self.crew = Crew(self.slots)
         self.work = Work(self.slots)
         self.membership = Membership(self.work, using=using)
         self.watchdog = Watchdog(conf.batch_timeout)
@@ -122,7 +124,7 @@ class Runner:
     def _start(self, wanted: int) -> None:
         """Start up to `wanted` more steps."""
         alone = self._careful or self._suspects
-        while wanted > 0 and self.running < (1 if alone else self.slots):
+        while wanted > 0 and self.running < (1 if alone else self.crew.size):
             if self._paused or self._stopping.is_set():
                 return
             wanted -= 1
@@ -175,7 +177,11 @@ class Runner:
         self.work.add(result.done, result.failed, result.seconds)
         if result.failed:
             logger.info("attempts failed count=%d lanes=%s", result.failed, list(result.lanes)[:8])
-        return 2 if self.pace.took(result.read, limit, result.seconds) else 1
+        if not self.pace.took(result.read, limit, result.seconds):
+            self.crew.partial_batch()
+            return 1
+        self.crew.full_batch(result.read, self.last_progress)
+        return 2
 
     def _seconds_for(self, error: Exception) -> float:
         if is_contention(error):

@@ -58,8 +58,8 @@ def entry(event: model.Event, number: int = 1) -> Entry:
         payload_text=json.dumps(event["payload"]),
         version=int(RECEIVED.timestamp() * 1_000_000) if undated else version,
         rev=event.get("rev"),
-        occurred_at=None,
-        received_at=RECEIVED,
+        occurred=None,
+        received=int(RECEIVED.timestamp() * 1_000_000),
         attempts=0,
         suspect=False,
     )
