@@ -24,8 +24,12 @@ proof: .venv/test-ready  ## what is too long for every run
 	$(BIN)/python -m tests.servers -- $(PYTEST) -m proof --timeout 3600
 	env -u DATABASE_URL -u REDIS_URL -u CACHE_BACKEND $(PYTEST) -m proof --timeout 3600
 
-bench: .venv/test-ready  ## measurements on PostgreSQL and Redis of its own
-	$(BIN)/python -m tests.servers -- $(BIN)/python -m benchmarks
+bench: .venv/bench-ready  ## measurements beside peers, on a PostgreSQL of its own
+	$(BIN)/python -m benchmarks
+
+.venv/bench-ready: requirements-bench.txt .venv/test-ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@touch $@
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -60,10 +60,10 @@ def pipeline_metrics() -> dict[str, Any]:
 
 def _last_minute() -> dict[str, float]:
     """What the workers alive did in the last minute; in less, if they are younger."""
-    rows = Worker.objects.alive().values_list("minute_processed", "minute_busy", "minute_available", "slots")
+    rows = Worker.objects.alive().values_list("minute_processed", "minute_busy", "minute_available", "minute_seconds")
     return {
         "processed": sum(row[0] for row in rows),
         "busy": sum(row[1] for row in rows),
         "available": sum(row[2] for row in rows),
-        "throughput": sum(processed * slots / available for processed, _, available, slots in rows if available),
+        "throughput": sum(processed / seconds for processed, _, _, seconds in rows if seconds),
     }

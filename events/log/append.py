@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -13,13 +14,14 @@ from django.db import DatabaseError, DataError, IntegrityError, connections, tra
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from events.envelope import NewEvent, from_mapping
+from events.exceptions import EventError
 from events.lanes import lane_of
 from events.log import dialect
 from events.log.faults import is_nobodys_fault, refuses_row
 
 Status = Literal["enqueued", "duplicate", "conflict"]
 
-REPEATS = 5  # of an append that a deadlock, or a row that was pruned meanwhile, cut short
+PATIENCE = 20.0  # seconds that an append is repeated which lost to a deadlock or to another writer
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -27,6 +29,10 @@ class Appended(msgspec.Struct, frozen=True):
 
     event_id: UUID
     status: Status
+
+
+class JustPruned(EventError):
+    """An event that was in the log a moment ago no longer is."""
 
 
 class Row(msgspec.Struct):
@@ -76,34 +82,42 @@ def append_new(events: Iterable[NewEvent], *, using: str = "default") -> list[Ap
     firsts: dict[UUID, NewEvent] = {}
     for event in events:
         firsts.setdefault(event.event_id, event)
-    for repeat in range(REPEATS):
-        try:
-            with transaction.atomic(using=using):
-                known = _insert_and_look(connection, list(firsts.values()))
-                if known is not None:
-                    _wake_workers(using)
-                    return _verdicts(events, firsts, *known)
-        except DatabaseError as error:
-            if (
-                connection.in_atomic_block
-                or repeat == REPEATS - 1
-                or not is_nobodys_fault(error, lost_connection=False)
-            ):
-                raise
-    raise IntegrityError("events were appended and pruned by others at the same time, again and again")
+    if connection.in_atomic_block:
+        return _append_once(connection, events, firsts)
+    log = dialect(connection)
+    give_up = time.monotonic() + PATIENCE
+    with log.failing_fast(connection):
+        while True:
+            try:
+                return _append_once(connection, events, firsts)
+            except (DatabaseError, JustPruned) as error:
+                lost = isinstance(error, JustPruned) or is_nobodys_fault(error, lost_connection=False)
+                if not lost or time.monotonic() > give_up:
+                    raise
+                time.sleep(log.PAUSE)
 
 
-def _insert_and_look(
-    connection: BaseDatabaseWrapper, events: list[NewEvent]
-) -> tuple[set[UUID], dict[UUID, str]] | None:
-    """The ids that were new, and digests of those that the log had; None if one was neither: it was just pruned."""
+def _append_once(
+    connection: BaseDatabaseWrapper, events: list[NewEvent], firsts: dict[UUID, NewEvent]
+) -> list[Appended]:
+    using = connection.alias
+    with transaction.atomic(using=using):
+        verdicts = _verdicts(events, firsts, *_insert_and_look(connection, list(firsts.values())))
+        _wake_workers(using)
+    return verdicts
+
+
+def _insert_and_look(connection: BaseDatabaseWrapper, events: list[NewEvent]) -> tuple[set[UUID], dict[UUID, str]]:
+    """The ids that were new, and digests of those that the log had. Raises JustPruned if one was neither."""
     new = _insert(connection, events)
     others = [event.event_id for event in events if event.event_id not in new]
     if not others:
         return new, {}
     log = dialect(connection)
     digests = {UUID(event_id): digest for event_id, digest in log.digests(connection, list(map(str, others))).items()}
-    return (new, digests) if len(digests) == len(others) else None
+    if len(digests) < len(others):
+        raise JustPruned("an event was a duplicate, and pruned before its digest could be read")
+    return new, digests
 
 
 def _insert(connection: BaseDatabaseWrapper, events: list[NewEvent]) -> set[UUID]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import heapq
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -82,6 +83,25 @@ MAY_RUN = """e.state = 0 and e.suspect and e.available_at <= :now
 SUSPECTS = f"select e.id, e.lane from events_event e where {MAY_RUN} order by e.available_at, e.id limit 64"
 ENTRY_OF_SUSPECT = f"select {COLUMNS} from events_event e where e.id = :id and {MAY_RUN}"
 PRIORITIES = (3, 2, 1, 0)
+
+PAUSE = 0.001  # seconds before an append tries again that found the file locked: a third of a worker's breath
+
+
+@contextmanager
+def failing_fast(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let a writer that finds the file locked fail at once instead of waiting in SQLite's own way.
+
+    SQLite waits in growing sleeps of up to 100 ms and so misses the few milliseconds that a busy worker leaves
+    between two steps: appends beside one took 700 ms at the 99th percentile.
+    """
+    connection.ensure_connection()
+    ((patience,),) = _run(connection, "pragma busy_timeout", ())
+    _run(connection, "pragma busy_timeout = 0", ())
+    try:
+        yield
+    finally:
+        if connection.connection is not None:
+            _run(connection, f"pragma busy_timeout = {patience}", ())
 
 
 def append(connection: BaseDatabaseWrapper, document: str) -> set[str]:

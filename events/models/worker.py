@@ -45,6 +45,7 @@ class Worker(models.Model):
     available_seconds = models.FloatField(default=0)
     minute_processed = models.IntegerField(default=0, help_text="events applied in the last minute")
     minute_busy = models.FloatField(default=0, help_text="busy seconds in the last minute")
+    minute_seconds = models.FloatField(default=0, help_text="how long this minute was")
     minute_available = models.FloatField(default=0, help_text="available seconds in the last minute")
 
     objects = WorkerQuerySet.as_manager()

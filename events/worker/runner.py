@@ -177,11 +177,13 @@ class Runner:
         self.work.add(result.done, result.failed, result.seconds)
         if result.failed:
             logger.info("attempts failed count=%d lanes=%s", result.failed, list(result.lanes)[:8])
-        if not self.pace.took(result.read, limit, result.seconds):
+        full = self.pace.took(result.read, limit, result.seconds)
+        if full:
+            self.crew.full_batch(result.read, self.last_progress)
+        else:
             self.crew.partial_batch()
-            return 1
-        self.crew.full_batch(result.read, self.last_progress)
-        return 2
+        self.work.crew = self.crew.size
+        return 2 if full else 1
 
     def _seconds_for(self, error: Exception) -> float:
         if is_contention(error):

@@ -24,8 +24,8 @@ def worker(**fields: Any) -> Worker:
 
 def test_utilization_is_busy_time_over_available_time_and_not_the_queue_over_the_workers() -> None:
     baker.make(Event, _quantity=30)
-    worker(slots=10, minute_busy=150.0, minute_available=600.0, minute_processed=1200)
-    worker(slots=10, minute_busy=450.0, minute_available=600.0, minute_processed=1800)
+    worker(minute_busy=150.0, minute_available=600.0, minute_seconds=60, minute_processed=1200)
+    worker(minute_busy=450.0, minute_available=600.0, minute_seconds=60, minute_processed=1800)
     metrics = pipeline_metrics()
     assert metrics["worker_utilization"] == 0.5
     assert metrics["throughput_per_second"] == 50.0
@@ -34,9 +34,9 @@ def test_utilization_is_busy_time_over_available_time_and_not_the_queue_over_the
 
 
 def test_a_dead_worker_counts_in_the_totals_and_not_in_the_last_minute() -> None:
-    worker(slots=1, processed=7, failed=2, minute_processed=7, minute_available=60, died_at=timezone.now())
+    worker(slots=1, processed=7, failed=2, minute_processed=7, minute_seconds=60, died_at=timezone.now())
     silent = timezone.now() - timedelta(hours=1)
-    worker(slots=1, processed=5, heartbeat_at=silent, minute_processed=5, minute_available=60)
+    worker(slots=1, processed=5, heartbeat_at=silent, minute_processed=5, minute_seconds=60)
     metrics = pipeline_metrics()
     assert (metrics["events_processed"], metrics["events_failed"]) == (12, 2)
     assert metrics["throughput_per_second"] == 0.0
