@@ -41,7 +41,7 @@ _match_tid = re.compile(r"[2-7a-j][2-7a-z]{12}").fullmatch
 
 _TID_TO_BASE32 = str.maketrans("234567abcdefghijklmnopqrstuvwxyz", "0123456789abcdefghijklmnopqrstuv")
 _TID_CLOCK_BITS = 10
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 
@@ -116,7 +116,7 @@ def _leap_second(value: str) -> datetime:
 
 def microseconds(moment: datetime) -> int:
     """Microseconds since 1970 of an aware datetime; negative before it."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def tid_microseconds(value: str) -> int:

@@ -178,12 +178,13 @@ from json_to_recordset(%s::json) as item (id bigint, until timestamptz)
 where e.id = item.id and e.state = 0
 """
 
-# Where nothing of a priority is ready, everything up to the last id that was given out is behind it. The sequence is
-# read first: an id given out later must not be under a floor that did not see it.
-FLOORS = "with given as materialized (select last_value from events_event_id_seq)\n" + "\nunion all\n".join(
+# Where nothing of a priority is ready, everything up to the last id that was given out is behind it. An event that
+# commits while this runs can be under a floor that did not see it: it is applied before that floor is used.
+FLOORS = "\nunion all\n".join(
     f"select {priority}, coalesce((select min(head.id) - 1 from events_lane l cross join lateral ("
     f"select e.id from events_event e where e.lane = l.id and {READY} and e.priority = {priority}"
-    f" and e.id + 0 > %(floor{priority})s order by e.id + 0 limit 1) head), (select last_value from given))"
+    f" and e.id + 0 > %(floor{priority})s order by e.id + 0 limit 1) head),"
+    f" (select case when is_called then last_value else 0 end from events_event_id_seq))"
     for priority in URGENT_FIRST
 )
 

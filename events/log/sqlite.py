@@ -12,13 +12,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from events.log.entry import EPOCH, Entry
+from events.log.entry import Entry
+from events.syntax import microseconds
 
 APPEND = """
 insert into events_event (
@@ -244,7 +245,7 @@ def instant(moment: datetime) -> str:
 
 
 def _microseconds(stored: str) -> int:
-    return (datetime.fromisoformat(stored).replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+    return microseconds(datetime.fromisoformat(stored).replace(tzinfo=UTC))
 
 
 def _now() -> datetime:

@@ -46,12 +46,12 @@ class EventQuerySet(models.QuerySet):
         return self._in_chunks(ids, only=Q(state__in=(Event.State.PENDING, Event.State.DEAD)), **changes)
 
     def _in_chunks(self, ids: Iterable[int] | None, *, only: Q, **changes: object) -> int:
-        """Update the rows that still satisfy `only`, by ascending id, CHUNK at a time."""
+        """Update the rows that still satisfy `only` and this queryset, by ascending id, CHUNK at a time."""
         rows = self.order_by("id") if ids is None else self.filter(id__in=list(ids)).order_by("id")
         changed, last = 0, 0
         while chunk := list(rows.filter(only, id__gt=last).values_list("id", flat=True)[:CHUNK]):
             last = chunk[-1]
-            changed += Event.objects.filter(only, id__in=chunk).update(**changes)
+            changed += self.order_by().filter(only, id__in=chunk).update(**changes)
         return changed
 
 

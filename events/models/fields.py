@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import models
 
 from events.lanes import lane_of
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds from 1970 to an aware `moment`."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+from events.syntax import microseconds, tid_microseconds
 
 
 class LaneField(models.SmallIntegerField):
@@ -48,8 +42,6 @@ class VersionField(models.BigIntegerField):
     def pre_save(self, model_instance: Any, add: bool) -> int:
         if model_instance.version is None:
             if model_instance.rev:
-                from events.syntax import tid_microseconds
-
                 model_instance.version = tid_microseconds(model_instance.rev)
             else:
                 model_instance.version = microseconds(model_instance.occurred_at or model_instance.received_at)
