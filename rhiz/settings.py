@@ -60,7 +60,8 @@ INTERNAL_IN_FLIGHT_LIMIT = env.integer("INTERNAL_IN_FLIGHT_LIMIT", 512, 1, 65_53
 
 def _postgresql(database: dict[str, Any]) -> None:
     # Each worker thread holds a connection; the rest serve the heartbeat, housekeeping, LISTEN and web threads.
-    pool = {"min_size": 1, "max_size": EVENT_WORKERS + 10, "timeout": 2}  # seconds; a door answers 503 then
+    # After a restart of the server the pool finds its connections broken one by one, and waits 1 s, then 2, between them.
+    pool = {"min_size": 1, "max_size": EVENT_WORKERS + 10, "timeout": 5}  # seconds
     # A host that vanished is noticed after about idle + interval * count seconds.
     keepalives = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
     # The log's and the graph's statements are prepared at their fifth use; Django's bind in the client and never are.
