@@ -60,7 +60,7 @@ INTERNAL_IN_FLIGHT_LIMIT = env.integer("INTERNAL_IN_FLIGHT_LIMIT", 512, 1, 65_53
 
 def _postgresql(database: dict[str, Any]) -> None:
     # Each worker thread holds a connection; the rest serve the heartbeat, housekeeping, LISTEN and web threads.
-    # After a restart of the server the pool finds its connections broken one by one, and waits 1 s, then 2, between them.
+    # After a restart of the server the pool finds its connections broken one by one; it waits 1 s, then 2, between two.
     pool = {"min_size": 1, "max_size": EVENT_WORKERS + 10, "timeout": 5}  # seconds
     # A host that vanished is noticed after about idle + interval * count seconds.
     keepalives = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
