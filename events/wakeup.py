@@ -20,7 +20,7 @@ from events.conf import conf
 logger = logging.getLogger(__name__)
 
 CHANNEL = "rhiz_events"
-INTERVAL = 0.005  # seconds between two NOTIFYs of one process: each takes a lock that all commits with one share
+INTERVAL = 0.003  # seconds between two NOTIFYs of one process: each takes a lock that all commits with one share
 PATIENCE = 5.0  # seconds without a try after one that failed
 
 

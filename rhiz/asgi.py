@@ -1,4 +1,4 @@
-"""The ASGI application: lean doors in front, Django behind."""
+"""The ASGI application: the lean health door in front, Django behind."""
 
 from __future__ import annotations
 

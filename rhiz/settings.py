@@ -64,6 +64,7 @@ def _postgresql(database: dict[str, Any]) -> None:
     pool = {"min_size": 1, "max_size": EVENT_WORKERS + 10, "timeout": 5}  # seconds
     # A host that vanished is noticed after about idle + interval * count seconds.
     keepalives = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    keepalives["tcp_user_timeout"] = 25_000  # milliseconds: the same where data is on its way, which keepalives miss
     # The log's and the graph's statements are prepared at their fifth use; Django's bind in the client and never are.
     prepare = {"prepare_threshold": None if DATABASE_PGBOUNCER else 5}
     database["OPTIONS"] = {"pool": pool, "connect_timeout": 5, **keepalives, **prepare, **database.get("OPTIONS", {})}

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from events.conf import conf
 from events.envelope import NewEvent, from_mapping
 from events.exceptions import EventError
 from events.lanes import lane_of
@@ -29,6 +30,9 @@ class Appended(msgspec.Struct, frozen=True):
 
     event_id: UUID
     status: Status
+
+
+_checked: set[tuple[str, int]] = set()
 
 
 class JustPruned(EventError):
@@ -79,6 +83,7 @@ def append_new(events: Iterable[NewEvent], *, using: str = "default") -> list[Ap
     if not events:
         return []
     connection = connections[using]
+    _check_lanes(using)
     firsts: dict[UUID, NewEvent] = {}
     for event in events:
         firsts.setdefault(event.event_id, event)
@@ -95,6 +100,15 @@ def append_new(events: Iterable[NewEvent], *, using: str = "default") -> list[Ap
                 if not lost or time.monotonic() > give_up:
                     raise
                 time.sleep(log.PAUSE)
+
+
+def _check_lanes(using: str) -> None:
+    """Once a process: raise LaneCountError if it would spread DIDs over other lanes than the workers hold."""
+    from events.models import Lane
+
+    if (using, conf.lanes) not in _checked:
+        Lane.check_count(using=using)
+        _checked.add((using, conf.lanes))
 
 
 def _append_once(

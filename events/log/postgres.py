@@ -60,7 +60,7 @@ FENCE_17 = FENCE.rstrip() + ", set_config('transaction_timeout', %(transaction)s
 
 COLUMNS = """e.id, e.event_id, e.event_type, e.did, e.priority, e.payload::text, e.version, e.rev,
     (extract(epoch from e.occurred_at) * 1000000)::bigint, (extract(epoch from e.received_at) * 1000000)::bigint,
-    e.attempts, e.suspect, case when e.available_at > now() then e.available_at end"""
+    e.attempts, e.suspect, case when e.available_at > greatest(now(), e.received_at) then e.available_at end"""
 
 READY = "e.state = 0 and not e.suspect and e.available_at <= e.received_at"
 DUE = "e.state = 0 and not e.suspect and e.available_at > e.received_at and e.available_at <= now()"
@@ -120,19 +120,23 @@ for update of l skip locked
     for by_age, candidates, order in ((False, _ready_and_due, URGENT), (True, _oldest_of_lane, OLDEST))
 }
 
+# A prefix that was cut may lack the urgent event that its DID was chosen for.
+INHERITED = """greatest(max(item.priority) over (partition by item.did order by item.id desc),
+        case when count(*) over (partition by item.did) >= %(limit)s then top.priority else 0 end)"""
+
 # Per DID, a batch holds every unfinished event up to the last that was chosen: an urgent event pulls the earlier
 # ones of its DID forward. `urgency` is the highest priority of an event or of any later one of its DID, so cutting
 # by it leaves each DID a prefix. Events that wait come along too: what follows them in their DID must not run.
 READ = {
     by_age: f"""
 with head as materialized (
-    select item.id, item.did
+    select item.id, item.did, item.priority
     from unnest(%(lanes)s::smallint[]) as held (lane)
     cross join lateral ({candidates("held.lane", "%(limit)s")}) item
     order by {order}
     limit %(limit)s
 ), top as (
-    select did, max(id) as id from head group by did
+    select did, max(id) as id, max(priority) as priority from head group by did
 ), prefix as materialized (
     select item.ctid, item.id, {urgency} as urgency
     from top
@@ -151,7 +155,7 @@ select {COLUMNS}
 from restore, events_event e where e.ctid = any(array(select ctid from chosen))
 """
     for by_age, candidates, order, urgency in (
-        (False, _ready_and_due, URGENT, "max(item.priority) over (partition by item.did order by item.id desc)"),
+        (False, _ready_and_due, URGENT, INHERITED),
         (True, _oldest_of_lane, OLDEST, "0"),
     )
 }
@@ -173,9 +177,21 @@ where e.id = item.id and e.state = 0
 """
 
 POSTPONE = """
+update events_event e set available_at = clock_timestamp() + interval '1 second'
+where e.id = any(%s::bigint[]) and e.state = 0
+"""
+
+# What follows an event that waits, up to `limit` of its DID: as much as a read may have chosen without reaching it.
+HOLD_BACK = """
 update events_event e set available_at = greatest(item.until, clock_timestamp() + interval '1 second')
-from json_to_recordset(%s::json) as item (id bigint, until timestamptz)
-where e.id = item.id and e.state = 0
+from json_to_recordset(%(document)s::json) as item (did text, after bigint, until timestamptz)
+cross join lateral (
+    select b.id from events_event b
+    where b.did = item.did and b.state = 0 and not b.suspect and b.id + 0 > item.after
+        and b.available_at <= greatest(now(), b.received_at)
+    order by b.id + 0 limit %(limit)s
+) behind
+where e.id = behind.id
 """
 
 # Where nothing of a priority is ready, everything up to the last id that was given out is behind it. An event that
@@ -289,10 +305,16 @@ def fail(connection: BaseDatabaseWrapper, document: str) -> int:
         return c.execute(FAIL, (document,)).rowcount
 
 
-def postpone(connection: BaseDatabaseWrapper, document: str) -> None:
-    """Let events wait, a JSON list of {id, until}, at least a second from now."""
+def postpone(connection: BaseDatabaseWrapper, ids: Iterable[int]) -> None:
+    """Let events wait for a second."""
     with cursor(connection) as c:
-        c.execute(POSTPONE, (document,))
+        c.execute(POSTPONE, (_array(ids),))
+
+
+def hold_back(connection: BaseDatabaseWrapper, document: str, limit: int) -> int:
+    """Postpone what is ready of some DIDs, a JSON list of {did, after: id, until}, up to `limit` each; how many."""
+    with cursor(connection) as c:
+        return c.execute(HOLD_BACK, {"document": document, "limit": limit}).rowcount
 
 
 def floors(connection: BaseDatabaseWrapper, above: Sequence[int]) -> list[int]:

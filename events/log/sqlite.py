@@ -60,7 +60,8 @@ select e.id, e.priority from events_event e indexed by events_unfinished
 where e.did = :did and e.state = 0 and e.id + 0 <= :top order by e.id + 0 limit :limit
 """
 COLUMNS = """e.id, e.event_id, e.event_type, e.did, e.priority, e.payload, e.version, e.rev, e.occurred_at || '',
-    e.received_at || '', e.attempts, e.suspect, case when e.available_at > :now then e.available_at end"""
+    e.received_at || '', e.attempts, e.suspect,
+    case when e.available_at > max(:now, e.received_at) then e.available_at end"""
 ROWS = f"select {COLUMNS} from events_event e where e.id in (select value from json_each(:ids))"
 COMPLETE = """
 update events_event set state = 1, attempts = attempts + 1, finished_at = :now
@@ -71,7 +72,15 @@ update events_event set attempts = attempts + 1, last_error = :error, state = :s
     available_at = coalesce(:available_at, available_at)
 where id = :id and state = 0
 """
-POSTPONE = "update events_event set available_at = :until where id = :id and state = 0"
+POSTPONE = "update events_event set available_at = :until where id in (select value from json_each(:ids)) and state = 0"
+HOLD_BACK = """
+update events_event set available_at = :until where id in (
+    select b.id from events_event b indexed by events_unfinished
+    where b.did = :did and b.state = 0 and not b.suspect and b.id + 0 > :after
+        and b.available_at <= max(:now, b.received_at)
+    order by b.id + 0 limit :limit
+)
+"""
 ANY_PENDING = "select exists (select 1 from events_event indexed by events_unfinished where state = 0)"
 ANY_READY = f"""
 select exists (select 1 from events_event e indexed by events_ready where {READY})
@@ -144,12 +153,16 @@ def read(
     found = [item for lane in lanes for item in _candidates(connection, lane, limit, by_age)]
     heads = heapq.nsmallest(limit, found, key=_age if by_age else _urgency)
     top: dict[str, int] = {}
-    for id_, did, _ in heads:
+    urgent: dict[str, int] = {}
+    for id_, did, priority in heads:
         top[did] = max(id_, top.get(did, 0))
+        urgent[did] = max(priority, urgent.get(did, 0))
     chosen: list[tuple[int, int]] = []  # (-urgency, id)
     for did, last in top.items():
-        urgency = 0
-        for id_, priority in reversed(_run(connection, PREFIX, {"did": did, "top": last, "limit": limit})):
+        prefix = _run(connection, PREFIX, {"did": did, "top": last, "limit": limit})
+        # A prefix that was cut may lack the urgent event that its DID was chosen for.
+        urgency = urgent[did] if len(prefix) >= limit and not by_age else 0
+        for id_, priority in reversed(prefix):
             urgency = max(urgency, 0 if by_age else priority)
             chosen.append((-urgency, id_))
     ids = json.dumps([id_ for _, id_ in heapq.nsmallest(limit, chosen)])
@@ -196,11 +209,18 @@ def fail(connection: BaseDatabaseWrapper, document: str) -> int:
     return changed
 
 
-def postpone(connection: BaseDatabaseWrapper, document: str) -> None:
-    """Let events wait, a JSON list of {id, until}, at least a second from now."""
-    soonest = instant(datetime.fromtimestamp(_now().timestamp() + 1, UTC))
-    for item in json.loads(document):
-        _count(connection, POSTPONE, {"id": item["id"], "until": max(item["until"] or "", soonest)})
+def postpone(connection: BaseDatabaseWrapper, ids: Iterable[int]) -> None:
+    """Let events wait for a second."""
+    _count(connection, POSTPONE, {"ids": json.dumps(list(ids)), "until": _in_a_second()})
+
+
+def hold_back(connection: BaseDatabaseWrapper, document: str, limit: int) -> int:
+    """Postpone what is ready of some DIDs, a JSON list of {did, after: id, until}, up to `limit` each; how many."""
+    soonest, now = _in_a_second(), instant(_now())
+    return sum(
+        _count(connection, HOLD_BACK, {**item, "until": max(item["until"] or "", soonest), "now": now, "limit": limit})
+        for item in json.loads(document)
+    )
 
 
 def floors(connection: BaseDatabaseWrapper, above: Sequence[int]) -> list[int]:
@@ -250,6 +270,10 @@ def _microseconds(stored: str) -> int:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _in_a_second() -> str:
+    return instant(datetime.fromtimestamp(_now().timestamp() + 1, UTC))
 
 
 def _candidates(connection: BaseDatabaseWrapper, lane: int, limit: int, by_age: bool) -> list[tuple[int, str, int]]:

@@ -21,14 +21,19 @@ class Lane(models.Model):
 
     @staticmethod
     def ensure() -> None:
-        """Make the lanes that are missing.
+        """Make the lanes that are missing. Raises LaneCountError where `check_count` does."""
+        existing = Lane.check_count()
+        Lane.objects.bulk_create([Lane(id=n) for n in range(conf.lanes) if n not in existing], ignore_conflicts=True)
+
+    @staticmethod
+    def check_count(*, using: str = "default") -> set[int]:
+        """The lanes that there are.
 
         Raises LaneCountError if the log was made with more lanes than `EVENT_LANES` says, or with fewer: the
         events of one DID would stand in two lanes, and their order be lost.
         """
-        existing = set(Lane.objects.values_list("id", flat=True))
+        existing = set(Lane.objects.using(using).values_list("id", flat=True))
         if existing and len(existing) != conf.lanes:
-            raise LaneCountError(
-                f"EVENT_LANES is {conf.lanes}, but this log was made with {len(existing)} lanes: set it back"
-            )
-        Lane.objects.bulk_create([Lane(id=n) for n in range(conf.lanes) if n not in existing], ignore_conflicts=True)
+            was = len(existing)
+            raise LaneCountError(f"EVENT_LANES is {conf.lanes}, but this log was made with {was} lanes: set it back")
+        return existing

@@ -23,6 +23,8 @@ from events.log.faults import STATEMENT_TOOK_TOO_LONG, is_nobodys_fault, sqlstat
 from events.retry import wait_before_retry
 from events.worker.isolation import Isolation, Outcome
 
+HELD_BACK = 1_000  # events of one DID that a step postpones at once
+
 
 class Overtaken(EventError):
     """An operator ended one of the batch's events while it was applied: roll back and read again."""
@@ -49,6 +51,7 @@ class Take:
     by_age: bool = False
     lanes: tuple[int, ...] = ()
     only: frozenset[int] | None = None
+    impatient: bool = False  # count even what is nobody's fault as the events' failure
     suspect: int | None = None  # the id of the one event that this step is about
 
 
@@ -66,7 +69,13 @@ class Result:
 
     @property
     def progress(self) -> bool:
-        return self.read > 0
+        """Whether the log is nearer its end, or at least fewer events stand in the way."""
+        return self.applied or self.postponed > 0
+
+    @property
+    def applied(self) -> bool:
+        """Whether processors were called: only then does the step tell of their speed."""
+        return self.done + self.failed > 0
 
 
 def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result:
@@ -86,11 +95,10 @@ def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result
             batch = _lock_and_read(connection, log, take, floors)
             result.lanes = batch.lanes
             if batch.rows:
-                outcome = Isolation(connection, _wait_for).apply(batch.entries)
-                _record(connection, log, batch, outcome)
+                outcome = Isolation(connection, _wait_for, impatient=take.impatient).apply(batch.entries)
+                result.postponed = _record(connection, log, batch, outcome)
                 result.read = len(batch.rows)
                 result.done, result.failed = len(outcome.done), len(outcome.failed)
-                result.postponed = len(outcome.left) + len(batch.postponed)
     except EventError:
         raise
     except Exception as error:
@@ -125,7 +133,7 @@ class _Batch:
     lanes: tuple[int, ...] = ()
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
-    postponed: list[tuple[int, Any]] = field(default_factory=list)  # (id, until): follow an event that waits
+    held_up: dict[str, tuple[int, Any]] = field(default_factory=dict)  # by DID: the event that waits, until when
 
 
 def _lock_and_read(connection: Any, log: Any, take: Take, floors: Sequence[int]) -> _Batch:
@@ -149,39 +157,43 @@ def _lock_and_read(connection: Any, log: Any, take: Take, floors: Sequence[int])
 def _choose(batch: _Batch, log: Any, only: frozenset[int] | None) -> None:
     """Of each DID, the events before the first that must wait: for its time, or to run alone as a suspect.
 
-    What follows one that waits is postponed with it, so that its lane is not taken in a loop for events that
-    can't run. An event that was not announced (`only`) just ends its DID's part of this batch.
+    An event that was not announced (`only`) just ends its DID's part of this batch.
     """
-    blocked: dict[str, Any] = {}
+    ended: set[str] = set()
     for row in batch.rows:
         entry, until = log.entry(row), row[12]
-        if entry.did in blocked:
-            if until is None and not entry.suspect and blocked[entry.did] is not _UNANNOUNCED:
-                batch.postponed.append((entry.id, blocked[entry.did]))
-        elif until is not None or entry.suspect:
-            blocked[entry.did] = until
+        if entry.did in ended:
+            continue
+        if until is not None or entry.suspect:
+            ended.add(entry.did)
+            batch.held_up[entry.did] = entry.id, until
         elif only is not None and entry.id not in only:
-            blocked[entry.did] = _UNANNOUNCED
+            ended.add(entry.did)
         else:
             batch.entries.append(entry)
 
 
-_UNANNOUNCED = object()
-
-
-def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> None:
-    """Write what became of the batch's events beside their effects."""
+def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> int:
+    """Write what became of the batch's events beside their effects; how many events were postponed."""
     if outcome.done and log.complete(connection, [e.id for e in outcome.done]) != len(outcome.done):
         raise Overtaken("an event of the batch was ended by an operator")
     if outcome.failed:
         failures = [{"id": f.entry.id, "wait": f.wait, "error": f.error} for f in outcome.failed]
         log.fail(connection, json.dumps(failures))
-    postponed = [{"id": id_, "until": until and _text(log, until)} for id_, until in batch.postponed]
-    # The time of a failed event's next try is the database's to know: those behind it are met, and postponed to it,
-    # by the step that finds them first. A second suffices to keep this lane from being taken for them alone.
-    postponed += [{"id": entry.id, "until": None} for entry, _ in outcome.left]
-    if postponed:
-        log.postpone(connection, json.dumps(postponed))
+    if outcome.left:
+        # They follow an event that failed just now; the step that meets them next holds them back until its time.
+        log.postpone(connection, [entry.id for entry, _ in outcome.left])
+    return len(outcome.left) + _hold_back(connection, log, batch.held_up)
+
+
+def _hold_back(connection: Any, log: Any, held_up: dict[str, tuple[int, Any]]) -> int:
+    """Postpone what follows events that wait, to their time: no lane is taken in a loop for what can't run."""
+    if not held_up:
+        return 0
+    behind = [
+        {"did": did, "after": after, "until": until and _text(log, until)} for did, (after, until) in held_up.items()
+    ]
+    return int(log.hold_back(connection, json.dumps(behind), HELD_BACK))
 
 
 def _bury_or_retry(connection: Any, log: Any, entry: Entry, error: Exception) -> None:

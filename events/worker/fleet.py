@@ -13,6 +13,7 @@ import os
 import socket
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 from django.db import transaction
@@ -82,12 +83,17 @@ class Membership:
         """Whether a worker has died in the last five minutes."""
         return Worker.objects.using(self.using).filter(died_at__gt=Now() - timedelta(seconds=CAREFUL)).exists()
 
-    def find_dead(self) -> None:
-        """Mark workers that died, and accuse the events they had announced."""
+    def find_dead(self, *, newcomer: bool = False) -> None:
+        """Mark workers that died, and accuse the events they had announced.
+
+        A newcomer believes every silence: where each restart is another host (containers), a process that an event
+        kills within seconds lives too short to have heard one. A worker taken for dead by mistake comes back with
+        its next heartbeat.
+        """
         others = Worker.objects.using(self.using).filter(stopped_at=None, died_at=None).exclude(pk=self.id)
         silent = Q(heartbeat_at__lt=Now() - timedelta(seconds=SILENCE))
         gone = [w.pk for w in others.filter(host=self.host) if not is_running(w)]
-        if time.monotonic() - self._unbroken_since >= SILENCE:
+        if newcomer or time.monotonic() - self._unbroken_since >= SILENCE:
             # Only then: after an outage of the database every worker looks silent for a moment.
             gone += list(others.filter(silent).values_list("pk", flat=True))
         for pk in gone:
@@ -128,9 +134,10 @@ class Membership:
 
 
 def host_name() -> str:
-    """This host, and the pid namespace where there is one: containers may share a host's name, but not its pids."""
+    """This host, its boot and its pid namespace, where the system tells: a name alone may be that of two machines."""
     try:
-        return f"{socket.gethostname()}#{os.stat('/proc/self/ns/pid').st_ino}"
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        return f"{socket.gethostname()}#{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return socket.gethostname()
 

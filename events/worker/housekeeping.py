@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import takewhile
 
 from django.db import connections, transaction
-from django.db.models.functions import Now
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from events.conf import conf
 from events.models import Event, Worker
@@ -23,40 +26,59 @@ class Housekeeping:
 
     def __init__(self, *, using: str = "default") -> None:
         self.using = using
+        self._stopped = threading.Event()
 
     def seconds_until_next(self) -> float:
         """Seconds to the next round: by chance, so that worker processes take turns."""
         return PERIOD * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
 
     def tidy(self) -> None:
+        """One round; ends early when told to stop."""
         Worker.objects.using(self.using).ended_long_ago().delete()
-        for _ in prune(using=self.using):
+        for _ in prune(using=self.using, stopped=self._stopped):
             pass
 
+    def stop(self) -> None:
+        self._stopped.set()
 
-def prune(*, days: float | None = None, using: str = "default") -> Iterator[int]:
+
+def prune(
+    *, days: float | None = None, using: str = "default", stopped: threading.Event | None = None
+) -> Iterator[int]:
     """Delete events that were done or discarded more than `days` ago (`EVENT_RETENTION_DAYS`); yields counts.
 
-    Walks the primary key upward from the log's beginning, where the oldest are, so that the cost is that of what
-    is deleted, and of the dead letters between. A tombstone in a domain's tables is not an event, and stays.
+    Walks the primary key upward from the log's beginning, where the oldest are, to the first event that is too
+    young: the cost is that of what is deleted, and of the dead letters between. Ids are given in the order of
+    receipt, give or take what is appended at the same time.
     """
+    stopped = stopped or threading.Event()
+    before = timezone.now() - timedelta(days=conf.retention_days if days is None else days)
     last = 0
-    age = timedelta(days=conf.retention_days if days is None else days)
-    events = Event.objects.using(using)
     while True:
         started = time.monotonic()
-        window = list(
-            events.filter(pk__gt=last, received_at__lt=Now() - age).order_by("pk").values_list("pk", flat=True)[:CHUNK]
-        )
+        window = _window(Event.objects.using(using), last, before)
         if not window:
             return
-        ended = (Event.State.DONE, Event.State.DISCARDED)
-        with transaction.atomic(using=using):
-            old = events.filter(pk__gt=last, pk__lte=window[-1], state__in=ended, finished_at__lt=Now() - age)
-            if connections[using].features.has_select_for_update_skip_locked:
-                old = old.select_for_update(skip_locked=True)
-            ids = list(old.values_list("pk", flat=True))
-            events.filter(pk__in=ids)._raw_delete(using)
+        yield _delete(window, before, using)
         last = window[-1]
-        yield len(ids)
-        time.sleep((time.monotonic() - started) * (1 / SHARE - 1))
+        if stopped.wait((time.monotonic() - started) * (1 / SHARE - 1)):
+            return
+
+
+def _window(events: QuerySet[Event], last: int, before: datetime) -> list[int]:
+    """The next ids of the log, as far as they were received before `before`."""
+    rows = events.filter(pk__gt=last).order_by("pk").values_list("pk", "received_at")[:CHUNK]
+    return [pk for pk, _ in takewhile(lambda row: row[1] < before, rows)]
+
+
+def _delete(window: list[int], before: datetime, using: str) -> int:
+    """Delete what ended before `before` among the ids of a window; how many."""
+    events = Event.objects.using(using)
+    with transaction.atomic(using=using):
+        ended = (Event.State.DONE, Event.State.DISCARDED)
+        old = events.filter(pk__gte=window[0], pk__lte=window[-1], state__in=ended, finished_at__lt=before)
+        if connections[using].features.has_select_for_update_skip_locked:
+            old = old.select_for_update(skip_locked=True)
+        ids = list(old.values_list("pk", flat=True))
+        events.filter(pk__in=ids)._raw_delete(using)
+    return len(ids)

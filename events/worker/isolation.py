@@ -38,11 +38,15 @@ class Outcome:
 class Isolation:
     """One batch on its way through the processors.
 
-    `wait_for(attempts)` says how long an event waits after so many failed attempts, None if no try is left.
+    `wait_for(attempts)` says how long an event waits after so many failed attempts, None if no try is left. An
+    `impatient` one takes even what is nobody's fault for the failure of an event: after it was repeated in vain.
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper, wait_for: Callable[[int], float | None]) -> None:
+    def __init__(
+        self, connection: BaseDatabaseWrapper, wait_for: Callable[[int], float | None], *, impatient: bool = False
+    ) -> None:
         self.connection = connection
+        self.impatient = impatient
         self.wait_for = wait_for
         self.outcome = Outcome()
         self._waiting: dict[str, Failure] = {}  # by DID: what its later events wait for
@@ -76,7 +80,7 @@ class Isolation:
                 self._refuse_silent_rollback()
                 self._check_constraints()
         except BaseException as error:  # a processor may call sys.exit(): its event's failure, not the worker's end
-            if is_nobodys_fault(error):
+            if not (self.impatient or isinstance(error, PermanentError)) and is_nobodys_fault(error):
                 raise
             if len(entries) == 1:
                 self._fail(entries[0], error)

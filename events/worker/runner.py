@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from django.db import close_old_connections, connections
 
 from events.conf import conf
-from events.exceptions import LaneCountError
+from events.exceptions import EventError, LaneCountError
 from events.log import dialect_of
 from events.log.faults import is_contention, is_nobodys_fault
 from events.models import Lane
@@ -37,9 +37,7 @@ from events.worker.work import Work
 logger = logging.getLogger(__name__)
 
 POLL = 0.25  # seconds: however deaf a worker is, it looks for events this often
-BREATH = (
-    0.003  # seconds between two steps on SQLite, for others to write: a busy worker let an appender in 3 times in 8 s
-)
+BREATH = 0.003  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
 CONTENTION_PAUSE = 0.01  # seconds before a step is repeated that lost against another transaction
 EVERY_TENTH = 10  # each so manieth step takes the lane with the oldest event, whatever its priority
 GRACE = 4.0  # seconds that a stopping worker gives the steps in hand
@@ -148,7 +146,8 @@ class Runner:
         wanted = 0
         try:
             result = await self._in_thread(run)
-            wanted = self._learn(result, limit)
+            # A suspect's turn that found none fit to run says nothing of the other events.
+            wanted = max(self._learn(result, limit), int(run == self.steps.suspect))
         except (Overtaken, OutOfTime):
             wanted = 1
         except CommitRefused as error:
@@ -174,6 +173,8 @@ class Runner:
         if not result.progress:
             return 0
         self.last_progress = time.monotonic()
+        if not result.applied:
+            return 1
         self.work.add(result.done, result.failed, result.seconds)
         if result.failed:
             logger.info("attempts failed count=%d lanes=%s", result.failed, list(result.lanes)[:8])
@@ -224,7 +225,7 @@ class Runner:
         def join() -> bool:
             Lane.ensure()
             self.membership.join()
-            self.membership.find_dead()
+            self.membership.find_dead(newcomer=True)
             self._suspects = self.membership.any_suspects()
             return self.membership.must_be_careful()
 
@@ -269,6 +270,7 @@ class Runner:
 
     async def _finish(self) -> None:
         """Let the steps in hand end, say goodbye; what takes too long is left to the server to roll back."""
+        self.housekeeping.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=GRACE)
         clean = not self._tasks
@@ -285,7 +287,19 @@ class Runner:
         self.pool.shutdown()
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
-        return await self.loop.run_in_executor(self.pool, call)
+        """Run `call` in a thread; a connection on which it failed is not used again."""
+
+        def guarded() -> T:
+            try:
+                return call()
+            except EventError:
+                raise
+            except Exception as error:
+                if not is_contention(error):
+                    connections[self.using].close()
+                raise
+
+        return await self.loop.run_in_executor(self.pool, guarded)
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import connections
 
 from events.exceptions import EventError
 from events.log import dialect
-from events.log.faults import is_contention
 from events.worker.batch import OutOfTime, Overtaken, Result, Take, peek, step
 from events.worker.fleet import Membership
 from events.worker.watchdog import Watchdog
+
+REPEATS = 8  # of batches that failed by nobody's fault on a healthy connection, before it is taken for somebody's
 
 
 class Steps:
@@ -21,21 +23,27 @@ class Steps:
         self.membership = membership
         self.watchdog = watchdog
         self.using = using
+        self._in_vain = 0  # steps in a row that were nobody's fault, though the database was there
 
     def ordinary(self, take: Take, floors: Sequence[int]) -> Result:
-        """Take a batch."""
+        """Take a batch.
+
+        What keeps failing by nobody's fault while the database answers (a lock that is never let go, another
+        database that is away) is counted as the events' failure in the end: they wait and others have their turn.
+        """
         try:
             with self.watchdog.watching():
-                return step(take, floors, using=self.using)
+                result = step(replace(take, impatient=self._in_vain >= REPEATS), floors, using=self.using)
         except OutOfTime as error:
             self.membership.accuse(error.ids, alone=take.suspect is not None)
             raise
         except EventError:
             raise
-        except Exception as error:
-            if not is_contention(error):
-                connections[self.using].close()
+        except Exception:
+            self._in_vain = self._in_vain + 1 if connections[self.using].is_usable() else 0
             raise
+        self._in_vain = 0
+        return result
 
     def announced(self, take: Take, floors: Sequence[int]) -> Result:
         """Take a batch whose events are written down first, where others read them if this process dies.
@@ -48,7 +56,9 @@ class Steps:
             # Only events that wait behind others: a step that applies none of them may postpone them.
             return self.ordinary(_only(take, seen), floors) if seen.read else seen
         self.membership.announce(seen.ids)
-        return self.ordinary(_only(take, seen), floors)
+        result = self.ordinary(_only(take, seen), floors)
+        self.membership.announce([])
+        return result
 
     def suspect(self) -> Result:
         """Apply one suspect, announced and alone. The caller sees to it that no other step runs in this process."""

@@ -52,7 +52,8 @@ class Watchdog:
     def _watch(self) -> None:
         before = time.monotonic()
         while not self._stopped.wait(TICK):
-            # faulthandler's timer runs without the GIL: it ends a process in which this thread no longer runs.
+            # faulthandler's timer runs without the GIL: it ends a process in which this thread no longer runs. That
+            # may also be one that was stopped for longer than this, and wakes: it could commit nothing anyway.
             faulthandler.dump_traceback_later(self.seconds + LAST_RESORT, exit=True)
             now = time.monotonic()
             # A tick counts for what it should have taken: a process that was stopped did not run meanwhile.

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection, connections, transaction
+from pytest_django import Settings
 
 import events
 from events import EnvelopeError
 from events.envelope import parse
+from events.exceptions import LaneCountError
 from events.log.append import append_new
-from events.models import Event
+from events.models import Event, Lane
 from tests.events.conftest import ALICE, BOB
 
 
@@ -169,3 +171,12 @@ def test_a_requeued_event_has_all_its_tries_before_it() -> None:
     assert dead.requeue()
     dead.refresh_from_db()
     assert (dead.state, dead.attempts, dead.crashes, dead.suspect) == (Event.State.PENDING, 0, 0, False)
+
+
+@pytest.mark.django_db
+def test_a_process_with_another_number_of_lanes_appends_nothing(settings: Settings) -> None:
+    Lane.ensure()
+    settings.EVENT_LANES = 32
+    with pytest.raises(LaneCountError, match="made with 64 lanes"):
+        events.append(event())
+    assert not Event.objects.exists()

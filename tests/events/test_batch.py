@@ -292,3 +292,53 @@ def test_the_step_by_age_takes_the_oldest_event_first(send: Send, take: Step) ->
 def test_lanes_are_made_once(lanes: None) -> None:
     Lane.ensure()
     assert Lane.objects.count() == 64
+
+
+def test_behind_a_failing_event_a_deep_did_holds_up_nobody_else(send: Send, take: Step) -> None:
+    """However many events follow it: more than a batch holds, in this case."""
+    send(ALICE, 0, do="fail", priority=3)
+    Event.objects.bulk_create(
+        Event(event_type="test.record", did=ALICE, priority=3, payload={"n": n}) for n in range(1, 200)
+    )
+    stranger = send(BOB, 1, priority=0)
+    steps = 0
+    while state_of(stranger) != Event.State.DONE:
+        result = step(Take(share=1, limit=20), NONE)
+        assert result.progress
+        steps += 1
+        assert steps < 10
+    assert Event.objects.pending().filter(available_at__lte=timezone.now()).count() == 0
+    assert take().lanes == ()
+
+
+def test_an_urgent_event_far_behind_in_its_did_still_pulls_it_forward(send: Send, take: Step) -> None:
+    Event.objects.bulk_create(
+        Event(event_type="test.record", did=ALICE, priority=0, payload={"n": n}) for n in range(30)
+    )
+    urgent = send(ALICE, 30, priority=3)
+    Event.objects.bulk_create(
+        Event(event_type="test.record", did=ALICE + str(n), priority=1, payload={"n": n}) for n in range(100)
+    )
+    for _ in range(2):
+        take(limit=20)
+    assert state_of(urgent) == Event.State.DONE
+    assert [n for did, n in seen() if did == ALICE] == list(range(31))
+
+
+def test_an_event_received_in_the_future_of_a_wrong_clock_is_applied_and_not_waited_for(take: Step) -> None:
+    baker.make(Event, event_type="test.record", received_at=timezone.now() + timedelta(hours=1))
+    assert take().done == 1
+
+
+@pytest.mark.parametrize("do", ["refuse-after-lock", "lock-timeout"])
+def test_a_processors_own_words_go_before_what_it_caught(send: Send, take: Step, do: str) -> None:
+    event_id = send(ALICE, 1, do=do)
+    if do == "refuse-after-lock":
+        take()
+        assert state_of(event_id) == Event.State.DEAD
+    else:
+        with pytest.raises(Exception, match="lock timeout"):
+            take()
+        take(impatient=True)
+        event = Event.objects.get(event_id=event_id)
+        assert (event.state, event.attempts) == (Event.State.PENDING, 1)

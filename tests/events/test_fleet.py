@@ -133,3 +133,11 @@ def test_figures_of_the_heartbeat_are_busy_time_over_available_time(member: Memb
     row = Worker.objects.get(pk=member.id)
     assert (row.processed, row.failed, row.minute_processed) == (30, 2, 30)
     assert row.minute_busy / row.minute_available == pytest.approx(0.25, rel=0.05)
+
+
+def test_a_newcomer_believes_a_silence_that_it_did_not_hear(member: Membership) -> None:
+    """Where each restart is another host, a process that an event kills lives too short to hear one."""
+    silent = worker(heartbeat_at=timezone.now() - timedelta(seconds=SILENCE + 1))
+    member.find_dead(newcomer=True)
+    silent.refresh_from_db()
+    assert silent.died_at is not None

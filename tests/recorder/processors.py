@@ -66,6 +66,13 @@ def _do(entry: Entry) -> None:
                     raise IntegrityError("as a database would")
             except IntegrityError:
                 return
+        case "refuse-after-lock":
+            try:
+                raise psycopg.errors.LockNotAvailable("lock timeout")
+            except psycopg.Error:
+                raise PermanentError("told to refuse") from None
+        case "lock-timeout":
+            raise psycopg.errors.LockNotAvailable("lock timeout")
         case "deadlock":
             raise psycopg.errors.DeadlockDetected("deadlock detected")
 

@@ -1,4 +1,4 @@
-"""The upsert on SQLite 3.31 and later."""
+"""The upsert on SQLite."""
 
 from __future__ import annotations
 
