@@ -26,6 +26,13 @@ from generate_series(1, %s) n, clock_timestamp() at
 """
 
 
+A_DEATH = """
+insert into events_worker (host, pid, process_started, started_at, heartbeat_at, died_at, announced, alone, slots,
+    processed, failed, busy_seconds, available_seconds, minute_processed, minute_busy, minute_seconds, minute_available)
+values ('elsewhere', 1, 0, now(), now(), now(), '[]', false, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+"""
+
+
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
     with PostgreSQL() as running:
@@ -74,7 +81,11 @@ def test_a_worker_waits_for_a_database_that_is_away_at_its_start(server: Postgre
         assert "Traceback" not in process.said()
 
 
-def test_work_goes_on_when_a_database_that_crashed_is_back(server: PostgreSQL, tmp_path: Path) -> None:
+@pytest.mark.parametrize("careful", [False, True])
+def test_work_goes_on_when_a_database_that_crashed_is_back(server: PostgreSQL, tmp_path: Path, careful: bool) -> None:
+    if careful:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(A_DEATH)
     with worker(server.url, tmp_path / "log") as process:
         eventually(lambda: "worker started" in process.said())
         for _ in range(2):
