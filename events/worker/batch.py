@@ -65,6 +65,7 @@ class Result:
     failed: int = 0
     postponed: int = 0
     seconds: float = 0.0
+    finding: float = 0.0  # seconds of it until the batch was read
     ids: list[int] = field(default_factory=list)
 
     @property
@@ -94,6 +95,7 @@ def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result
         with transaction.atomic(using=using):
             batch = _lock_and_read(connection, log, take, floors)
             result.lanes = batch.lanes
+            result.finding = time.monotonic() - started
             if batch.rows:
                 outcome = Isolation(connection, _wait_for, impatient=take.impatient).apply(batch.entries)
                 result.postponed = _record(connection, log, batch, outcome)

@@ -18,7 +18,8 @@ from django.db import connections
 from events.log import dialect_of
 
 DELAY = 2.0  # seconds from seeing a floor to using it
-WITHOUT = 5.0  # seconds between two steps without floors; longer where looking is slow
+WITHOUT = 5.0  # seconds between two steps without floors, at least
+SHARE = 500  # times as long as such a step took to find its events: it holds up no more than one event in so many
 NONE = (0, 0, 0, 0)
 
 
@@ -30,16 +31,22 @@ class Floors:
         self._seen: deque[tuple[float, tuple[int, ...]]] = deque()
         self._used: tuple[int, ...] = NONE
         self._without_at = 0.0
+        self._pause = WITHOUT
 
     def current(self) -> tuple[int, ...]:
         """The floors for the next step; sometimes none, for the sake of events that committed late."""
         now = time.monotonic()
         if now >= self._without_at:
-            self._without_at = now + WITHOUT
+            self._without_at = now + self._pause
             return NONE
         while self._seen and now - self._seen[0][0] >= DELAY:
             self._used = self._seen.popleft()[1]
         return self._used
+
+    def found_without(self, seconds: float) -> None:
+        """A step without floors took so long to find its events."""
+        self._pause = max(WITHOUT, SHARE * seconds)
+        self._without_at = time.monotonic() + self._pause
 
     def look(self) -> None:
         """See where the floors are now, looking from the last ones up."""

@@ -25,7 +25,7 @@ from events.worker.batch import CommitRefused, OutOfTime, Overtaken, Result, Tak
 from events.worker.crew import Crew
 from events.worker.ear import Ear
 from events.worker.fleet import Membership
-from events.worker.floors import Floors
+from events.worker.floors import NONE, Floors
 from events.worker.housekeeping import Housekeeping
 from events.worker.outage import Outage
 from events.worker.pace import Pace
@@ -131,21 +131,24 @@ class Runner:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _next_step(self) -> tuple[Callable[[], Result], int]:
-        """The next step, and at how many events its batch is full."""
+    def _next_step(self) -> tuple[Callable[[], Result], int, bool]:
+        """The next step, at how many events its batch is full, and whether it goes without floors."""
         self._count += 1
         self._suspects_turn = not self._suspects_turn
         if self._suspects and self._suspects_turn:
-            return self.steps.suspect, 1
+            return self.steps.suspect, 1, False
         take = Take(self.pace.share, self.pace.limit, by_age=self._count % EVERY_TENTH == 0)
         kind = self.steps.announced if self._careful else self.steps.ordinary
-        return partial(kind, take, self.floors.current()), take.limit
+        floors = self.floors.current()
+        return partial(kind, take, floors), take.limit, floors is NONE
 
-    async def _step(self, planned: tuple[Callable[[], Result], int]) -> None:
-        run, limit = planned
+    async def _step(self, planned: tuple[Callable[[], Result], int, bool]) -> None:
+        run, limit, without_floors = planned
         wanted = 0
         try:
             result = await self._in_thread(run)
+            if without_floors:
+                self.floors.found_without(result.finding)
             # A suspect's turn that found none fit to run says nothing of the other events.
             wanted = max(self._learn(result, limit), int(run == self.steps.suspect))
         except (Overtaken, OutOfTime):
