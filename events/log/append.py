@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from events.conf import conf
@@ -144,7 +144,7 @@ def _insert(connection: BaseDatabaseWrapper, events: list[NewEvent]) -> set[UUID
                 if event.refusal and event.event_id in inserted:
                     _keep_raw(connection, event)
             return inserted
-    except (DataError, IntegrityError, DatabaseError) as error:
+    except DatabaseError as error:
         if not refuses_row(error) or (len(events) == 1 and events[0].refusal):
             raise
         if len(events) == 1:

@@ -21,7 +21,7 @@ from events.log import dialect
 from events.log.entry import Entry
 from events.log.faults import STATEMENT_TOOK_TOO_LONG, is_nobodys_fault, sqlstate
 from events.retry import wait_before_retry
-from events.worker.isolation import Isolation, Outcome
+from events.worker.isolation import Isolation, Outcome, describe
 
 HELD_BACK = 1_000  # events of one DID that a step postpones at once
 
@@ -184,7 +184,7 @@ def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> int:
         log.fail(connection, json.dumps(failures))
     if outcome.left:
         # They follow an event that failed just now; the step that meets them next holds them back until its time.
-        log.postpone(connection, [entry.id for entry, _ in outcome.left])
+        log.postpone(connection, [entry.id for entry in outcome.left])
     return len(outcome.left) + _hold_back(connection, log, batch.held_up)
 
 
@@ -200,8 +200,6 @@ def _hold_back(connection: Any, log: Any, held_up: dict[str, tuple[int, Any]]) -
 
 def _bury_or_retry(connection: Any, log: Any, entry: Entry, error: Exception) -> None:
     """Record the failure of a single event whose own transaction could not be committed."""
-    from events.worker.isolation import describe
-
     log.fail(
         connection,
         json.dumps([{"id": entry.id, "wait": _wait_for(entry.attempts + 1), "error": describe(error)}]),

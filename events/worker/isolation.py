@@ -32,7 +32,7 @@ class Outcome:
 
     done: list[Entry] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
-    left: list[tuple[Entry, Failure]] = field(default_factory=list)
+    left: list[Entry] = field(default_factory=list)
 
 
 class Isolation:
@@ -49,7 +49,7 @@ class Isolation:
         self.impatient = impatient
         self.wait_for = wait_for
         self.outcome = Outcome()
-        self._waiting: dict[str, Failure] = {}  # by DID: what its later events wait for
+        self._waiting: set[str] = set()  # DIDs whose later events follow one that must wait
 
     def apply(self, entries: list[Entry]) -> Outcome:
         """Apply entries, given in the order of the log, each failing alone.
@@ -59,7 +59,7 @@ class Isolation:
         decoded = []
         for entry in entries:
             if entry.did in self._waiting:
-                self.outcome.left.append((entry, self._waiting[entry.did]))
+                self.outcome.left.append(entry)
                 continue
             try:
                 rounds.decode(entry)
@@ -95,7 +95,7 @@ class Isolation:
     def _without_waiting(self, entries: list[Entry]) -> list[Entry]:
         if not self._waiting:
             return entries
-        self.outcome.left.extend((e, self._waiting[e.did]) for e in entries if e.did in self._waiting)
+        self.outcome.left.extend(e for e in entries if e.did in self._waiting)
         return [e for e in entries if e.did not in self._waiting]
 
     def _refuse_silent_rollback(self) -> None:
@@ -114,10 +114,9 @@ class Isolation:
 
     def _fail(self, entry: Entry, error: BaseException) -> None:
         wait = None if isinstance(error, PermanentError) else self.wait_for(entry.attempts + 1)
-        failure = Failure(entry, describe(error), wait)
-        self.outcome.failed.append(failure)
+        self.outcome.failed.append(Failure(entry, describe(error), wait))
         if wait is not None:
-            self._waiting[entry.did] = failure
+            self._waiting.add(entry.did)
 
 
 def describe(error: BaseException) -> str:
