@@ -17,10 +17,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import django
 import pytest
 from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 django.setup()
 
@@ -67,11 +70,28 @@ def _empty_cache() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _silence(django_db_setup: None) -> Iterator[None]:
-    """Appending opens a connection to wake workers; it must be closed before the test database can be dropped."""
+    """What keeps connections of its own to the test database ends before that can be dropped."""
+    from cachecore.location import locations
     from events import wakeup
 
     yield
     wakeup.close()
+    for location in locations():
+        location.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_tests_are_kept_from_the_database(django_db_blocker: Any) -> None:
+    """The guard against tests that use the database unasked does not concern the cache's own connections."""
+    refuse, connect = django_db_blocker._blocking_wrapper, django_db_blocker._real_ensure_connection
+
+    def ensure_connection(connection: BaseDatabaseWrapper) -> None:
+        if connections[connection.alias] is connection:
+            refuse()
+        connect(connection)
+
+    type(django_db_blocker)._blocking_wrapper = property(lambda _: ensure_connection)
+    BaseDatabaseWrapper.ensure_connection = ensure_connection  # type: ignore[assignment,method-assign]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

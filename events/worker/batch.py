@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
+from cachecore import gathering
 from events.conf import conf
 from events.exceptions import EventError
 from events.log import dialect
@@ -97,7 +98,8 @@ def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result
             result.lanes = batch.lanes
             result.finding = time.monotonic() - started
             if batch.rows:
-                outcome = Isolation(connection, _wait_for, impatient=take.impatient).apply(batch.entries)
+                with gathering(using):
+                    outcome = Isolation(connection, _wait_for, impatient=take.impatient).apply(batch.entries)
                 result.postponed = _record(connection, log, batch, outcome)
                 result.read = len(batch.rows)
                 result.done, result.failed = len(outcome.done), len(outcome.failed)

@@ -1,0 +1,227 @@
+"""What a process knows of one LOCATION: whether it trusts Redis there, and what it owes it from the time it did not."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from cachecore.breaker import Breaker
+from cachecore.conf import conf
+from cachecore.follower import Follower
+from cachecore.keeper import Keeper
+from cachecore.memory import OUTAGE_TIMEOUT, Memory
+from cachecore.statistics import Counts
+from cachecore.trust import Trusted
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 10_000  # plain keys written during an outage; with more of them all of Redis's keys are given up
+FIRST_TRUST = 1.0  # seconds that the first call of a process waits for Redis to be trusted
+
+
+class Away:
+    """Local memory in Redis's place, for the length of one outage or for good."""
+
+    def __init__(self, memory: Memory, spaces: Collection[str]) -> None:
+        self.memory = memory
+        self.follower = Follower(memory, spaces)
+
+    def close(self) -> None:
+        """End the follower's connection."""
+        self.follower.close()
+
+
+Mode = Trusted | Away
+
+
+class Location:
+    """One LOCATION in this process: its mode, breaker and counters. An empty `server` is memory for good."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        self.server = server
+        self.params = params
+        self.breaker = Breaker()
+        self.counts = Counts()
+        self.spaces: set[str] = set()
+        self.must_rotate: set[str] = set()  # spaces whose keys in Redis are given up before it is trusted
+        self.performed: deque[int] = deque()  # rows of the journal that are to be marked so
+        self.leases: dict[str, bytes] = {}  # locks of loads under way, by their key in Redis
+        self._fresh()
+
+    def _fresh(self) -> None:
+        self.lock = threading.Lock()
+        self.seen: dict[str, Any] = {}  # the figures that the keeper last saw of Redis and the journal
+        self._mode: Mode | None = None
+        self._keeper = Keeper(self) if self.server else None
+        self._owed: set[str] = set()  # plain keys to be forgotten in Redis
+        self._owed_digests: set[tuple[str, bytes]] | None = None  # invalidated while Redis was on the way to be trusted
+
+    @property
+    def lasting(self) -> bool:
+        """Whether memory serves for good."""
+        return not self.server
+
+    @property
+    def known_mode(self) -> Mode | None:
+        """The mode as it is, None before the first call; never begins anything."""
+        return self._mode
+
+    @property
+    def mode(self) -> Mode:
+        """How to serve a call that begins now."""
+        return self._mode or self._begin()
+
+    def add_space(self, space: str) -> None:
+        """Let the invalidations of a KEY_PREFIX be performed here, those of the past before it is trusted."""
+        if space in self.spaces:
+            return
+        with self.lock:
+            self.spaces = self.spaces | {space}
+            mode = self._mode
+        if isinstance(mode, Trusted):
+            self.lose(mode, "another KEY_PREFIX is used", at_once=True)
+
+    def lose(self, mode: Mode, reason: object, *, at_once: bool = False) -> None:
+        """Trust `mode` no longer, if it is still the one. `at_once`: Redis is not to blame, so ask it right away."""
+        with self.lock:
+            if self._mode is not mode or not isinstance(mode, Trusted):
+                return
+            self._mode = self._away()
+            self.breaker.open(str(reason))
+        mode.close()
+        log = logger.info if at_once else logger.warning
+        log("cache falls back to memory", extra={"error": str(reason)})
+        if self._keeper is not None:
+            self._keeper.wake(at_once=at_once)
+
+    # --- What is owed to a Redis that is not trusted ----------------------------------------------------------
+
+    def remember(self, mode: Mode, keys: Iterable[str]) -> bool:
+        """Note that `keys` are written in memory and so are wrong in Redis. False if `mode` has ended meanwhile."""
+        if self.lasting:
+            return True
+        with self.lock:
+            if self._mode is not mode:
+                return False
+            self._owed.update(keys)
+            if len(self._owed) > REMEMBERED:
+                self._owed.clear()
+                self.must_rotate |= self.spaces
+            return True
+
+    def give_up(self, mode: Mode, space: str) -> bool:
+        """Note that everything of `space` was cleared. False if `mode` has ended meanwhile."""
+        if self.lasting:
+            return True
+        with self.lock:
+            if self._mode is mode:
+                self.must_rotate.add(space)
+            return self._mode is mode
+
+    def drop(self, mode: Away, space: str, digests: Collection[bytes]) -> bool:
+        """Invalidate in memory what is committed in the journal. False if `mode` has ended meanwhile."""
+        with self.lock:
+            if self._mode is not mode:
+                return False
+            mode.memory.drop(digests)
+            if self._owed_digests is not None:
+                self._owed_digests.update((space, one) for one in digests)
+            return True
+
+    def collect(self) -> None:
+        """From now on, note what is invalidated here: the keeper is about to read the journal."""
+        with self.lock:
+            self._owed_digests = set()
+
+    def owed(self) -> Sequence[str]:
+        """The plain keys to be forgotten; they are not owed any more once this is called."""
+        with self.lock:
+            owed, self._owed = self._owed, set()
+        return list(owed)
+
+    def owe_again(self, keys: Sequence[str]) -> None:
+        """Redis failed before it could forget them."""
+        with self.lock:
+            self._owed.update(keys)
+
+    def trust(self, candidate: Trusted) -> None:
+        """Serve from Redis from now on. Raises what Redis raises; then nothing has changed.
+
+        What was written or invalidated here while the keeper replayed the journal is performed under the lock that
+        writers take, so that between the last of them and this moment there is nothing.
+        """
+        with self.lock:
+            candidate.forget(self._owed, self._owed_digests or ())
+            before, self._mode = self._mode, candidate
+            self._owed.clear()
+            self._owed_digests = None
+            self.breaker.close()
+        if before is not None:
+            before.close()
+        logger.info("cache is served by Redis", extra={"epoch": candidate.epoch})
+
+    # --- Beginning and end ------------------------------------------------------------------------------------
+
+    def _begin(self) -> Mode:
+        with self.lock:
+            if self._mode is not None:
+                return self._mode
+            self._mode = self._away()
+            if self._keeper is not None:
+                self.breaker.open("Redis was not asked yet")
+                self._keeper.start()
+        if self._keeper is not None:
+            self._keeper.tried.wait(FIRST_TRUST)
+        return self._mode
+
+    def _away(self) -> Away:
+        entries = self.params.get("OPTIONS", {}).get("MAX_ENTRIES", conf.max_memory_size)
+        return Away(Memory(entries, longest=None if self.lasting else OUTAGE_TIMEOUT), self.spaces)
+
+    def stop(self) -> None:
+        """End the keeper and all connections; the next call begins anew."""
+        with self.lock:
+            mode, keeper = self._mode, self._keeper
+        if keeper is not None:
+            keeper.stop()
+        if mode is not None:
+            mode.close()
+        self._fresh()
+
+    def forked(self) -> None:
+        """In a child process: threads, locks and sockets are the parent's."""
+        self.performed.clear()
+        self.leases.clear()
+        self._fresh()
+
+
+_locations: dict[str, Location] = {}
+_lock = threading.Lock()
+
+
+def location(server: str, params: dict[str, Any]) -> Location:
+    """The location of that name in this process, with the first caller's `params`."""
+    found = _locations.get(server)
+    if found is None:
+        with _lock:
+            found = _locations.setdefault(server, Location(server, params))
+    return found
+
+
+def locations() -> list[Location]:
+    """All that were used in this process."""
+    return list(_locations.values())
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    for each in _locations.values():
+        each.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)
