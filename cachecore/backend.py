@@ -71,7 +71,7 @@ class CacheBackend(BaseCache):
 
     def set(self, key: str, value: Any, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         made = self.make_and_validate_key(key, version)
-        self._write("set", [made], made, value, self._seconds(timeout))
+        self._write("set", (made,), made, value, self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout)
         self.location.counts.add(key, SETS)
 
     def add(self, key: str, value: Any, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
@@ -140,22 +140,18 @@ class CacheBackend(BaseCache):
     def _read(self, verb: str, *args: Any) -> Any:
         while True:
             mode = self.location.mode
-            if mode.memory is not None:
-                return getattr(mode.memory, verb)(*args)
             try:
-                return getattr(self.store(mode), verb)(*args)
+                return getattr(mode.memory or self.store(mode), verb)(*args)
             except Exception as error:
                 self._bear(mode, error)
 
     def _write(self, verb: str, keys: Iterable[str], *args: Any) -> Any:
         while True:
             mode = self.location.mode
-            if mode.memory is not None:
-                if self.location.remember(mode, keys):
-                    return getattr(mode.memory, verb)(*args)
+            if mode.memory is not None and not self.location.remember(mode, keys):
                 continue
             try:
-                return getattr(self.store(mode), verb)(*args)
+                return getattr(mode.memory or self.store(mode), verb)(*args)
             except Exception as error:
                 self._bear(mode, error)
 
@@ -173,7 +169,7 @@ class CacheBackend(BaseCache):
 
     def _bear(self, mode: Mode, error: Exception) -> None:
         """Fall back if Redis is to blame; what the program did wrong is raised."""
-        if not is_outage(error):
+        if mode.memory is not None or not is_outage(error):
             raise error
         self.location.lose(mode, error)
 

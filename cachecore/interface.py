@@ -65,7 +65,9 @@ class Cache:
         """
         from cachecore.loading import Reading
 
-        return Reading(self.backend, key, loader, ttl=self._ttl(ttl), tagged=_listed(tags), stale_for=stale_for).value()
+        backend = self.backend
+        wanted = backend.default_timeout if ttl is None else ttl
+        return Reading(backend, key, loader, ttl=wanted, tagged=_listed(tags), stale_for=stale_for).value()
 
     def get_or_set_many(
         self,

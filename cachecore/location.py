@@ -107,9 +107,10 @@ class Location:
         with self.lock:
             if self._mode is not mode:
                 return False
-            self._owed.update(keys)
-            if len(self._owed) > REMEMBERED:
-                self._owed.clear()
+            owed = self._owed
+            owed.update(keys)
+            if len(owed) > REMEMBERED:
+                owed.clear()
                 self.must_rotate |= self.spaces
             return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,37 +36,39 @@ def remove(redis: Any, pattern: str) -> int:
 
 
 def _translated(pattern: str) -> Iterator[str]:
-    rest = iter(range(len(pattern)))
-    for at in rest:
-        character = pattern[at]
+    rest = deque(pattern)
+    while rest:
+        character = rest.popleft()
         if character == "*":
             yield ".*"
         elif character == "?":
             yield "."
-        elif character == "\\" and at + 1 < len(pattern):
-            yield re.escape(pattern[next(rest)])
-        elif character == "[" and (end := _end_of_class(pattern, at)):
-            yield _class(pattern[at + 1 : end])
-            for _ in range(end - at):
-                next(rest)
+        elif character == "[":
+            yield _class(rest)
+        elif character == "\\" and rest:
+            yield re.escape(rest.popleft())
         else:
             yield re.escape(character)
 
 
-def _end_of_class(pattern: str, start: int) -> int | None:
-    at = start + 1
-    while at < len(pattern) and pattern[at] != "]":
-        at += 2 if pattern[at] == "\\" else 1
-    return at if at < len(pattern) else None
-
-
-def _class(inside: str) -> str:
-    negated = inside.startswith("^")
-    members = inside[negated:]
+def _class(rest: deque[str]) -> str:
+    """Take a class out of `rest`, to its bracket or to the end. As Redis reads it: `-` makes a range of whatever
+    stands beside it, a bracket too, and in a range the order does not matter."""
+    negated = bool(rest) and rest[0] == "^"
+    if negated:
+        rest.popleft()
+    members = []
+    while rest:
+        character = rest.popleft()
+        if character == "\\" and rest:
+            members.append(re.escape(rest.popleft()))
+        elif character == "]":
+            break
+        elif len(rest) >= 2 and rest[0] == "-":
+            rest.popleft()
+            members.append("-".join(map(re.escape, sorted([character, rest.popleft()]))))
+        else:
+            members.append(re.escape(character))
     if not members:
-        # Redis: nothing is one of none, everything is none of none.
         return "." if negated else "(?!)"
-    kept = re.sub(
-        r"\\?(.)", lambda found: found[1] if found[0] == "-" else re.escape(found[1]), members, flags=re.DOTALL
-    )
-    return f"[{'^' if negated else ''}{kept}]"
+    return f"[{'^' if negated else ''}{''.join(members)}]"

@@ -9,7 +9,7 @@ from django_redis.util import CacheKey
 
 from cachecore import patterns
 from cachecore.memory import MISSING
-from cachecore.serializer import Unverified
+from cachecore.serializer import VERSION, Unverified
 from cachecore.tags import STAMP_TTL, new_stamp, stamp_key
 
 SEPARATOR = "@"  # before the epoch, which stands last so that prefixes still select keys for ACLs and patterns
@@ -25,16 +25,14 @@ class RedisStore:
     def __init__(self, client: Any, epoch: str, prefix: str, unverified: Callable[[], None]) -> None:
         self.redis = client.get_client(write=True)
         self._client = client
+        self._loads = client._serializer.loads
         self._suffix = SEPARATOR + epoch
         self._prefix = prefix
         self._unverified = unverified
 
     def get(self, key: str, default: Any = None) -> Any:
-        try:
-            return self._client.get(self._full(key), default=default, client=self.redis)
-        except Unverified:
-            self._unverified()
-            return default
+        found = self._decoded(self.redis.get(self._full(key)))
+        return default if found is MISSING else found
 
     def read(self, keys: Sequence[str], digests: Sequence[bytes] = ()) -> tuple[list[Any], list[bytes | None]]:
         """The values of `keys`, MISSING where there is none, and the stamps of `digests`: one round trip."""
@@ -98,7 +96,8 @@ class RedisStore:
         if answer is None:
             return MISSING
         try:
-            return self._client.decode(answer)
+            # django-redis takes everything for an integer first; the exception costs a tenth of a hit.
+            return self._loads(answer) if answer.startswith(VERSION) else self._client.decode(answer)
         except Unverified:
             self._unverified()
             return MISSING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
@@ -20,14 +20,14 @@ class Counts:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._totals: Counter[tuple[str, str]] = Counter()
+        self._totals: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._published: Counter[tuple[str, str]] = Counter()
         self._names: dict[str, str] = {}
 
     def add(self, key: str, kind: str, number: int = 1) -> None:
         """Count `number` of `kind` for the namespace of `key`."""
         first, colon, _ = key.partition(":")
-        name = self._name(first) if colon else OTHER
+        name = (self._names.get(first) or self._name(first)) if colon else OTHER
         with self._lock:
             self._totals[name, kind] += number
 
@@ -39,7 +39,7 @@ class Counts:
     def unpublished(self) -> dict[tuple[str, str], int]:
         """What was counted since the last `published`."""
         with self._lock:
-            return dict(self._totals - self._published)
+            return dict(Counter(self._totals) - self._published)
 
     def published(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Note that `counts` have arrived where all processes' are added up."""
@@ -47,12 +47,9 @@ class Counts:
             self._published.update(counts)
 
     def _name(self, first: str) -> str:
-        name = self._names.get(first)
-        if name is None:
-            name = first if len(self._names) < NAMESPACES else OTHER
-            if name is not OTHER:
-                self._names[first] = name
-        return name
+        if len(self._names) >= NAMESPACES:
+            return OTHER
+        return self._names.setdefault(first, first)
 
 
 def told(counts: Mapping[tuple[str, str], int]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ hosts need not agree on theirs.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -36,6 +37,7 @@ def installed() -> bool:
     return apps.is_installed("cachecore")
 
 
+@cache
 def database() -> str:
     """The alias of the database that holds the journal."""
     return router.db_for_write(apps.get_model("cachecore", "Invalidation")) or DEFAULT_DB_ALIAS
