@@ -30,7 +30,7 @@ class CacheBackend(BaseCache):
 
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
         super().__init__({"TIMEOUT": conf.default_ttl, **params})
-        self._params = params
+        self.params = params
         self.location = location(",".join(server) if isinstance(server, list) else server, params)
         self.space = self.key_prefix  # whose invalidations concern it
         self.location.add_space(self.space)
@@ -130,7 +130,7 @@ class CacheBackend(BaseCache):
             return mode.memory
         held, store = self._redis
         if held is not mode:
-            client = mode.client(self._params)
+            client = mode.client(self.params)
             store = RedisStore(client, mode.epoch, self.space, self._count_unverified)
             self._redis = (mode, store)
         return store

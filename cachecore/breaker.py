@@ -51,25 +51,33 @@ class Breaker:
     def __init__(self) -> None:
         self.history: deque[Outage] = deque(maxlen=HISTORY)
         self.probing = False
+        self._open = False
         self._probes = 0  # in vain, since it opened
 
     @property
     def state(self) -> str:
         """`closed`, `open` or `half-open`."""
-        if not self.history or self.history[-1].ended is not None:
+        if not self._open:
             return "closed"
         return "half-open" if self.probing else "open"
 
-    def open(self, reason: str) -> None:
-        """Redis failed, or does not count as trusted yet."""
-        if self.state == "closed":
-            self.history.append(Outage(time.time(), reason))
+    def open(self) -> None:
+        """Redis does not count as trusted, which need not be its fault."""
+        self._open = True
         self._probes = 0
 
-    def close(self) -> None:
-        """Redis is trusted."""
-        if self.state != "closed":
-            self.history[-1].ended = time.time()
+    def failed(self, reason: str) -> None:
+        """It is its fault: an outage begins, unless one lasts."""
+        if not self.history or self.history[-1].ended is not None:
+            self.history.append(Outage(time.time(), reason))
+
+    def close(self) -> bool:
+        """Redis is trusted. Whether that ends an outage."""
+        self._open = False
+        if not self.history or self.history[-1].ended is not None:
+            return False
+        self.history[-1].ended = time.time()
+        return True
 
     def pause(self) -> float:
         """Seconds until the next probe; each is longer than the last, with jitter, so that processes spread."""

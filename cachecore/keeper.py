@@ -76,7 +76,7 @@ class Keeper:
             elif woken and not at_once:
                 pause = self._location.breaker.pause()
             else:
-                pause = ROUND if self._probe() else self._location.breaker.pause()
+                pause = 0.0 if self._probe() else self._location.breaker.pause()
         self._close()
 
     # --- While Redis is trusted -----------------------------------------------------------------------------
@@ -162,6 +162,7 @@ class Keeper:
             location.trust(candidate)
             self._content()
         except Exception as error:
+            location.breaker.failed(str(error))
             self._complain(error)
             if candidate is not None:
                 candidate.close()

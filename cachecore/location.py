@@ -91,10 +91,13 @@ class Location:
             if self._mode is not mode or not isinstance(mode, Trusted):
                 return
             self._mode = self._away()
-            self.breaker.open(str(reason))
+            self.breaker.open()
         mode.close()
-        log = logger.info if at_once else logger.warning
-        log("cache falls back to memory", extra={"error": str(reason)})
+        if at_once:
+            logger.info("cache asks Redis anew", extra={"reason": str(reason)})
+        else:
+            self.breaker.failed(str(reason))
+            logger.warning("cache falls back to memory", extra={"error": str(reason)})
         if self._keeper is not None:
             self._keeper.wake(at_once=at_once)
 
@@ -160,10 +163,11 @@ class Location:
             before, self._mode = self._mode, candidate
             self._owed.clear()
             self._owed_digests = None
-            self.breaker.close()
+            after_an_outage = self.breaker.close()
         if before is not None:
             before.close()
-        logger.info("cache is served by Redis", extra={"epoch": candidate.epoch})
+        log = logger.warning if after_an_outage else logger.debug
+        log("cache is served by Redis again" if after_an_outage else "cache is served by Redis")
 
     # --- Beginning and end ------------------------------------------------------------------------------------
 
@@ -173,7 +177,7 @@ class Location:
                 return self._mode
             self._mode = self._away()
             if self._keeper is not None:
-                self.breaker.open("Redis was not asked yet")
+                self.breaker.open()
                 self._keeper.start()
         if self._keeper is not None:
             self._keeper.tried.wait(FIRST_TRUST)
