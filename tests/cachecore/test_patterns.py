@@ -33,7 +33,7 @@ def test_a_star_between_escaped_texts_fits_whatever_stands_there(before: str, be
     assert fits(f"{escape(before)}*{escape(after)}", before + between + after)
 
 
-@pytest.mark.skipif(not settings.REDIS_URL, reason="asks Redis itself")
+@pytest.mark.redis
 class TestAsRedisDoes:
     @pytest.fixture(scope="class")
     @classmethod

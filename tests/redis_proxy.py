@@ -1,0 +1,102 @@
+"""A TCP proxy between a test's processes and a server, that can let the network fail in the ways networks do."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """What happens to those who connect, and to those who are connected."""
+
+    PASS = "pass"
+    REFUSE = "refuse"  # connections are cut, new ones refused
+    HANG = "hang"  # connections are accepted and kept, and nothing passes: what was sent meanwhile is lost
+
+
+class Proxy:
+    """Forwards from a port of its own to `port`, both on this host."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._lock = threading.Lock()
+        self._mode = Mode.PASS
+        self._pairs: set[tuple[socket.socket, socket.socket | None]] = set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.set(Mode.REFUSE)
+
+    def set(self, mode: Mode) -> None:
+        """Change the mode; it holds for every byte that is sent after this returns.
+
+        Leaving HANG cuts what was connected meanwhile: a hung connection has lost bytes.
+        """
+        with self._lock:
+            if mode is self._mode:
+                return
+            before, self._mode = self._mode, mode
+            if mode is Mode.REFUSE:
+                _shut(self._listener)
+            if mode is not Mode.HANG:
+                self._cut()
+            if before is Mode.REFUSE:
+                self._listener = socket.create_server(("127.0.0.1", self.port))
+                threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Close what is connected; new connections pass or fail as the mode says."""
+        with self._lock:
+            self._cut()
+
+    def _cut(self) -> None:
+        for pair in self._pairs:
+            for each in pair:
+                if each is not None:
+                    _shut(each)
+        self._pairs.clear()
+
+    def _accept(self) -> None:
+        listener = self._listener
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                server = None
+                if self._mode is Mode.PASS:
+                    with suppress(OSError):
+                        server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+                        server.settimeout(None)
+                    if server is None:
+                        _shut(client)
+                        continue
+                self._pairs.add((client, server))
+            if server is not None:
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                with self._lock:
+                    if self._mode is Mode.PASS:
+                        sink.sendall(data)
+        _shut(source)
+        _shut(sink)
+
+
+def _shut(each: socket.socket) -> None:
+    with suppress(OSError):
+        each.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):
+        each.close()
