@@ -8,5 +8,6 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("health.urls")),
     path("internal/", include("events.urls")),
+    path("internal/graph/", include("rhiz.graph.urls")),
     path("admin/", admin.site.urls),
 ]

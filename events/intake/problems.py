@@ -55,6 +55,12 @@ def not_an_event(error: EnvelopeError) -> Problem:
     return Problem(error.status, kind, str(error), members)
 
 
+def bad_parameter(name: str, problem: str, allowed: str) -> Problem:
+    """400: a part of the address can't be used: which, what was wrong, what is allowed."""
+    members = {"field": name, "problem": problem, "allowed": allowed}
+    return Problem(400, "bad-parameter", f"{name}: {problem}; allowed: {allowed}", members)
+
+
 def body_too_large(limit: int) -> Problem:
     """413: the body has more than `limit` bytes."""
     allowed = f"at most {limit:,} bytes"

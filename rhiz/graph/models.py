@@ -61,8 +61,9 @@ class Relationship(Record):
     class Meta(Record.Meta):
         indexes = [
             models.Index(fields=["did"], name="graph_relationship_did", condition=PRESENT),
-            models.Index(fields=["participant_a"], name="graph_relationship_a", condition=PRESENT),
-            models.Index(fields=["participant_b"], name="graph_relationship_b", condition=PRESENT),
+            # With the key, so that a page of a hub's relationships is read in order and no further.
+            models.Index(fields=["participant_a", "key"], name="graph_relationship_a_key", condition=PRESENT),
+            models.Index(fields=["participant_b", "key"], name="graph_relationship_b_key", condition=PRESENT),
         ]
 
     @property

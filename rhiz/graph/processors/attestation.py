@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from cachecore import cache
 from events import Entry, processor
-from rhiz.graph import upsert
+from rhiz.graph import keys, upsert
 from rhiz.graph.models import Attestation
 from rhiz.graph.payloads.attestation import decode
 
@@ -12,4 +13,6 @@ def apply(entries: list[Entry]) -> None:
 
     The relationship's row is not touched: its owner is someone else, and its conviction is computed when read.
     """
-    upsert.write(Attestation, [entry.record for entry in entries])
+    rows = [entry.record for entry in entries]
+    before = upsert.write(Attestation, rows, told=("target_uri",))
+    cache.invalidate(keys.touched_by_attestations(rows, before))

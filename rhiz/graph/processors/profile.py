@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from cachecore import cache
 from events import Entry, processor
-from rhiz.graph import upsert
+from rhiz.graph import keys, upsert
 from rhiz.graph.models import Profile
 from rhiz.graph.payloads.profile import decode
 
@@ -9,4 +10,6 @@ from rhiz.graph.payloads.profile import decode
 @processor("entity.profile.updated", decode=decode)
 def apply(entries: list[Entry]) -> None:
     """Leave each DID's profile at the newest version of it that was ever applied."""
-    upsert.write(Profile, [entry.record for entry in entries])
+    rows = [entry.record for entry in entries]
+    upsert.write(Profile, rows)
+    cache.invalidate(keys.touched_by_profiles(rows))

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from cachecore import cache
 from events import Entry, processor
-from rhiz.graph import upsert
+from rhiz.graph import keys, upsert
 from rhiz.graph.models import Relationship
 from rhiz.graph.payloads.relationship import decode
 
@@ -9,4 +10,6 @@ from rhiz.graph.payloads.relationship import decode
 @processor("relationship.created", "relationship.updated", "relationship.deleted", decode=decode)
 def apply(entries: list[Entry]) -> None:
     """Leave each relationship at the newest version of it that was ever applied."""
-    upsert.write(Relationship, [entry.record for entry in entries])
+    rows = [entry.record for entry in entries]
+    before = upsert.write(Relationship, rows, told=("participant_a", "participant_b"))
+    cache.invalidate(keys.touched_by_relationships(rows, before))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from django.db import connection
@@ -17,15 +17,18 @@ from rhiz.graph.upsert import postgres, sqlite
 _encode = msgspec.json.Encoder().encode
 
 
-def write(model: type[Record], rows: Iterable[Row]) -> None:
+def write(model: type[Record], rows: Iterable[Row], told: tuple[str, ...] = ()) -> Sequence[Sequence[str]]:
     """Write `rows` to the table of `model`, except those older than what is there.
 
-    Runs in the caller's transaction on the connection `default`.
+    Returns what stood in the columns `told` of the rows that were there and had other values in them. Runs in the
+    caller's transaction on the connection `default`, which holds the lanes of the records' DIDs: nobody else
+    writes these rows between what is read and what is written.
     """
     kept = newest(rows)
-    if kept:
-        dialect = postgres if connection.vendor == "postgresql" else sqlite
-        dialect.execute(connection, model, _encode(kept).decode())
+    if not kept:
+        return []
+    dialect = postgres if connection.vendor == "postgresql" else sqlite
+    return dialect.execute(connection, model, _encode(kept).decode(), told)
 
 
 def newest(rows: Iterable[Row]) -> list[Row]:

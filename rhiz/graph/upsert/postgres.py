@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -22,20 +23,32 @@ TYPES = {
 
 
 @cache
-def statement(model: type[Record]) -> str:
-    """INSERT of a JSON array of rows, its one parameter."""
+def statement(model: type[Record], told: tuple[str, ...]) -> str:
+    """INSERT of a JSON array of rows, its one parameter; with `told`, it selects what these columns held before."""
     table = model._meta.db_table
     fields = columns(model)
     names = [field.name for field in fields]
-    return f"""
+    write = f"""
         INSERT INTO {table} AS stored ({", ".join(names)})
         SELECT {", ".join(names)}
         FROM json_to_recordset(%s::json) AS given({", ".join(f"{f.name} {TYPES[f.kind]}" for f in fields)})
         ON CONFLICT (key) DO UPDATE SET {assignments(names)}
         WHERE (stored.version, stored.event) < (excluded.version, excluded.event)"""
+    if not told:
+        return write
+    # A subquery of RETURNING sees the table as it was before the statement. A join with the given rows would too, but
+    # its plan, made while the table was small, would read all of it for each batch once it has grown.
+    return f"""
+        WITH written AS ({write}
+            RETURNING ARRAY[{", ".join(f"stored.{name}" for name in told)}] AS now,
+                      (SELECT ARRAY[{", ".join(f"old.{name}" for name in told)}]
+                       FROM {table} AS old WHERE old.key = stored.key) AS before)
+        SELECT before FROM written WHERE before <> now"""
 
 
-def execute(connection: BaseDatabaseWrapper, model: type[Record], document: str) -> None:
+def execute(
+    connection: BaseDatabaseWrapper, model: type[Record], document: str, told: tuple[str, ...]
+) -> Sequence[Sequence[str]]:
     """Run the statement on `document`, bound on the server.
 
     Django's cursor would quote the document into the statement, and PostgreSQL would parse it as part of it.
@@ -43,4 +56,5 @@ def execute(connection: BaseDatabaseWrapper, model: type[Record], document: str)
     connection.ensure_connection()
     session: Any = connection.connection
     with connection.wrap_database_errors, psycopg.Cursor(session) as cursor:
-        cursor.execute(statement(model), (document,), prepare=True)
+        cursor.execute(statement(model, told), (document,), prepare=True)
+        return [before for (before,) in cursor.fetchall()] if told else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -35,7 +36,25 @@ def statement(model: type[Record]) -> str:
         WHERE (stored.version, stored.event) < (excluded.version, excluded.event)"""
 
 
-def execute(connection: BaseDatabaseWrapper, model: type[Record], document: str) -> None:
-    """Run the statement on `document`."""
+@cache
+def changed(model: type[Record], told: tuple[str, ...]) -> str:
+    """SELECT of what the columns `told` hold in rows of the same document that have other values there."""
+    fields = {field.name: field for field in columns(model)}
+    return f"""
+        SELECT {", ".join(f"stored.{name}" for name in told)}
+        FROM json_each(%s) JOIN {model._meta.db_table} AS stored ON stored.key = {_value(fields["key"])}
+        WHERE ({", ".join(f"stored.{name}" for name in told)})
+              IS NOT ({", ".join(_value(fields[name]) for name in told)})"""
+
+
+def execute(
+    connection: BaseDatabaseWrapper, model: type[Record], document: str, told: tuple[str, ...]
+) -> Sequence[Sequence[str]]:
+    """Run the statements on `document`."""
     with connection.cursor() as cursor:
+        before: Sequence[Sequence[str]] = []
+        if told:
+            cursor.execute(changed(model, told), [document])
+            before = cursor.fetchall()
         cursor.execute(statement(model), [document])
+        return before

@@ -1,0 +1,14 @@
+"""Addresses under /internal/graph/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from rhiz.graph import views
+
+app_name = "graph"
+
+urlpatterns = [
+    path("relationships/<str:did>", views.RelationshipsView.as_view(), name="relationships"),
+    path("conviction/<path:uri>", views.ConvictionView.as_view(), name="conviction"),
+]
