@@ -18,6 +18,18 @@ from rhiz.graph.conviction import Opinion
 from rhiz.graph.models import Attestation, Relationship
 from rhiz.graph.record_key import key_of
 
+LOWEST = "0" * 32  # no record has this key
+
+# One statement, so that it sees one state of the table; two halves, each in the order of an index of its own, because
+# OR would have the database sort all relationships of a hub. A record that names a DID twice is there once.
+_HALF = """
+    SELECT * FROM (SELECT * FROM graph_relationship
+                   WHERE NOT deleted AND {participant} = %(did)s AND key > %(after)s
+                   ORDER BY key LIMIT %(limit)s) AS {participant}"""
+_PAGE = f"""
+    {_HALF.format(participant="participant_a")} UNION {_HALF.format(participant="participant_b")}
+    ORDER BY key LIMIT %(limit)s"""
+
 
 class Page(NamedTuple):
     """Some relationships of a DID in the order of their keys; `after` leads to the next page, None if there is none."""
@@ -52,16 +64,9 @@ def convictions(uris: Iterable[str], as_of: datetime | None) -> dict[str, dict[s
 
 
 def _read(did: str, after: str, limit: int) -> Page:
-    # Two readings, each in the order of an index of its own; OR would have the database sort all of a hub's.
-    rows: dict[str, Relationship] = {}
-    for column in ("participant_a", "participant_b"):
-        mine = Relationship.objects.filter(**{column: did})
-        if after:
-            mine = mine.filter(key__gt=after)
-        rows |= {row.key.hex: row for row in mine.order_by("key")[: limit + 1]}
-    ordered = sorted(rows)
-    more = len(ordered) > limit
-    return Page([_told(did, rows[key]) for key in ordered[:limit]], ordered[limit - 1] if more else None)
+    rows = list(Relationship.objects.raw(_PAGE, {"did": did, "after": after or LOWEST, "limit": limit + 1}))
+    more = len(rows) > limit
+    return Page([_told(did, row) for row in rows[:limit]], rows[limit - 1].key.hex if more else None)
 
 
 def _told(did: str, row: Relationship) -> dict[str, Any]:

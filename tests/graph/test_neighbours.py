@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from model_bakery import baker
 from rest_framework.test import APIClient
@@ -21,7 +21,7 @@ from rhiz.graph import keys, neighbours
 from rhiz.graph.models import Attestation, Relationship
 from rhiz.graph.synthetic import Mix, events
 from tests.graph import database
-from tests.graph.test_processors import shuffled_batches
+from tests.graph.test_processors import each_example, shuffled_batches
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ def people(api: APIClient, did: str, query: str = "") -> Any:
     return api.get(f"/internal/graph/relationships/{did}{query}").json()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@each_example
 @given(seed=st.integers(0, 2**32), mix=st.builds(Mix, rev=st.booleans()), random=st.randoms(use_true_random=False))
 def test_no_answer_is_older_than_the_events_that_were_applied(seed: int, mix: Mix, random: Random) -> None:
     database.empty()
