@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cachecore import journal
@@ -98,7 +98,7 @@ def gathering(using: str | None = None) -> Iterator[None]:
 
 def pending(space: str, tags: Collection[bytes]) -> bool:
     """Whether the current transaction has invalidated one of `tags`: what is cached is what it was before."""
-    connection = connections[journal.database()]
+    connection = connections[_database()]
     if not connection.in_atomic_block:
         return False
     gathered: dict[tuple[Any, str], set[bytes]] = getattr(connection, _GATHERED, None) or {}
@@ -110,8 +110,12 @@ def pending(space: str, tags: Collection[bytes]) -> bool:
 
 def may_store() -> bool:
     """Whether what the current transaction reads is what everyone else reads, so that it may be cached."""
-    connection = connections[journal.database()]
-    return journal.dialect(connection).may_store(connection)
+    connection = connections[_database()]
+    return not connection.in_atomic_block or (journal.installed() and journal.dialect(connection).may_store(connection))
+
+
+def _database() -> str:
+    return journal.database() if journal.installed() else DEFAULT_DB_ALIAS
 
 
 def _write(connection: BaseDatabaseWrapper, location: Location, space: str, tags: Collection[bytes]) -> None:

@@ -69,6 +69,8 @@ class Keeper:
             if self._stopped:
                 break
             mode = self._location.mode
+            while self._location.retired:
+                self._location.retired.pop().close()
             if isinstance(mode, Trusted):
                 pause = ROUND
                 if not self._tend(mode):

@@ -6,8 +6,10 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
+
+from django.conf import settings
 
 from cachecore.breaker import Breaker
 from cachecore.conf import conf
@@ -26,7 +28,7 @@ FIRST_TRUST = 1.0  # seconds that the first call of a process waits for Redis to
 class Away:
     """Local memory in Redis's place, for the length of one outage or for good."""
 
-    def __init__(self, memory: Memory, spaces: Collection[str]) -> None:
+    def __init__(self, memory: Memory, spaces: Callable[[], Collection[str]]) -> None:
         self.memory = memory
         self.follower = Follower(memory, spaces)
 
@@ -46,9 +48,13 @@ class Location:
         self.params = params
         self.breaker = Breaker()
         self.counts = Counts()
-        self.spaces: set[str] = set()
+        caches: dict[str, dict[str, Any]] = settings.CACHES
+        self.spaces: set[str] = {
+            str(each.get("KEY_PREFIX", "")) for each in caches.values() if joined(each.get("LOCATION", "")) == server
+        }
         self.must_rotate: set[str] = set()  # spaces whose keys in Redis are given up before it is trusted
         self.performed: deque[int] = deque()  # rows of the journal that are to be marked so
+        self.retired: list[Trusted] = []  # ended, but commands under way may have given connections back since
         self.leases: dict[str, bytes] = {}  # locks of loads under way, by their key in Redis
         self._fresh()
 
@@ -93,6 +99,7 @@ class Location:
             self._mode = self._away()
             self.breaker.open()
         mode.close()
+        self.retired.append(mode)
         if at_once:
             logger.info("cache asks Redis anew", extra={"reason": str(reason)})
         else:
@@ -185,7 +192,7 @@ class Location:
 
     def _away(self) -> Away:
         entries = self.params.get("OPTIONS", {}).get("MAX_ENTRIES", conf.max_memory_size)
-        return Away(Memory(entries, longest=None if self.lasting else OUTAGE_TIMEOUT), self.spaces)
+        return Away(Memory(entries, longest=None if self.lasting else OUTAGE_TIMEOUT), lambda: self.spaces)
 
     def stop(self) -> None:
         """End the keeper and all connections; the next call begins anew."""
@@ -199,13 +206,20 @@ class Location:
 
     def forked(self) -> None:
         """In a child process: threads, locks and sockets are the parent's."""
+        self.counts = Counts()
         self.performed.clear()
         self.leases.clear()
+        self.retired.clear()
         self._fresh()
 
 
 _locations: dict[str, Location] = {}
 _lock = threading.Lock()
+
+
+def joined(server: str | list[str]) -> str:
+    """A LOCATION as one string."""
+    return server if isinstance(server, str) else ",".join(server)
 
 
 def location(server: str, params: dict[str, Any]) -> Location:
