@@ -50,10 +50,10 @@ class Trusted:
 
     def forget(self, keys: Iterable[str], digests: Iterable[tuple[str, bytes]]) -> None:
         """Remove plain keys, and the stamps of tags given with their space. Raises what redis-py raises."""
-        full = [key + SEPARATOR + self.epoch for key in keys]
-        full += [stamp_key(space, one) for space, one in digests]
-        for start in range(0, len(full), UNLINKED):
-            self.redis.unlink(*full[start : start + UNLINKED])
+        names = [(key + SEPARATOR + self.epoch).encode("utf-8", "surrogatepass") for key in keys]
+        names += [stamp_key(space, one).encode() for space, one in digests]
+        for start in range(0, len(names), UNLINKED):
+            self._unlink(names[start : start + UNLINKED])
 
     def close(self) -> None:
         """Drop the connections, and make none again. Commands under way end with an error or their answer."""
@@ -77,6 +77,21 @@ class Trusted:
             self.identity = found
         elif found != self.identity:
             raise ConnectionError("another server answers, or the same one with another history")
+
+    def _unlink(self, names: list[bytes]) -> None:
+        # redis-py packs argument by argument, which took half of the time to invalidate what a batch touched.
+        command = [b"*%d\r\n$6\r\nUNLINK\r\n" % (len(names) + 1)]
+        command += [b"$%d\r\n%b\r\n" % (len(name), name) for name in names]
+        pool = self.redis.connection_pool
+        connection = pool.get_connection()
+        try:
+            connection.send_packed_command([b"".join(command)])
+            connection.read_response()
+        except BaseException:
+            connection.disconnect()  # an answer that is still to come is not the next command's
+            raise
+        finally:
+            pool.release(connection)
 
     def _params(self, params: dict[str, Any]) -> dict[str, Any]:
         given = params.get("OPTIONS", {})
