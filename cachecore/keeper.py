@@ -52,12 +52,12 @@ class Keeper:
         self._at_once = at_once
         self._woken.set()
 
-    def stop(self) -> None:
-        """End the thread and its connections, and wait for that."""
+    def stop(self, patience: float = 10.0) -> None:
+        """End the thread and its connections, and wait for that, for so many seconds at most."""
         self._stopped = True
         self._woken.set()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=10)
+            self._thread.join(patience)
 
     def _run(self) -> None:
         pause = 0.0
@@ -79,6 +79,9 @@ class Keeper:
                 pause = self._location.breaker.pause()
             else:
                 pause = 0.0 if self._probe() else self._location.breaker.pause()
+        last = self._location.known_mode
+        if isinstance(last, Trusted):
+            self._tend(last)  # what was counted and performed since the last round
         self._close()
 
     # --- While Redis is trusted -----------------------------------------------------------------------------

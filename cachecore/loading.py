@@ -100,8 +100,8 @@ class Reading:
             return self._stale(bridge)
         try:
             return self._fly(mode, name, stamps, bridge, patient=patient)
-        except LoaderFailed:
-            if bridge is None:
+        except LoaderFailed as failure:
+            if bridge is None or not isinstance(failure.error, Exception):
                 raise
             return self._stale(bridge)
 

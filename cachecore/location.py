@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -22,6 +23,7 @@ from cachecore.trust import Trusted
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 10_000  # plain keys written during an outage; with more of them all of Redis's keys are given up
+LAST_WORDS = 1.0  # seconds that a process at its end waits for the keeper to hand in what it counted
 FIRST_TRUST = 1.0  # seconds that the first call of a process waits for Redis to be trusted
 
 
@@ -194,12 +196,12 @@ class Location:
         entries = self.params.get("OPTIONS", {}).get("MAX_ENTRIES", conf.max_memory_size)
         return Away(Memory(entries, longest=None if self.lasting else OUTAGE_TIMEOUT), lambda: self.spaces)
 
-    def stop(self) -> None:
-        """End the keeper and all connections; the next call begins anew."""
+    def stop(self, patience: float = 10.0) -> None:
+        """End the keeper, waiting for it as many seconds, and all connections; the next call begins anew."""
         with self.lock:
             mode, keeper = self._mode, self._keeper
         if keeper is not None:
-            keeper.stop()
+            keeper.stop(patience)
         if mode is not None:
             mode.close()
         self._fresh()
@@ -243,4 +245,10 @@ def _after_fork() -> None:
         each.forked()
 
 
+def _at_exit() -> None:
+    for each in _locations.values():
+        each.stop(LAST_WORDS)
+
+
 os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)
