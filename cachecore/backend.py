@@ -131,7 +131,7 @@ class CacheBackend(BaseCache):
         held, store = self._redis
         if held is not mode:
             client = mode.client(self.params)
-            store = RedisStore(client, mode.epoch, self.space, self._count_unverified)
+            store = RedisStore(client, mode.ask, mode.epoch, self.space, self._count_unverified)
             self._redis = (mode, store)
         return store
 

@@ -48,12 +48,12 @@ def unpacked(field: bytes) -> list[bytes]:
     return [field[start : start + DIGEST] for start in range(0, len(field), DIGEST)]
 
 
-def stamp_key(prefix: str, of: bytes) -> str:
+def stamp_key(prefix: str, of: bytes) -> bytes:
     """Where Redis keeps a stamp. No epoch in it: processes that disagree on the epoch still invalidate for each other.
 
     Django's keys have a number where this one says `tag`, so the two never meet.
     """
-    return f"{prefix}:tag:{of.hex()}"
+    return f"{prefix}:tag:{of.hex()}".encode()
 
 
 def new_stamp() -> bytes:
