@@ -16,7 +16,7 @@ from cachecore import journal
 from cachecore.breaker import is_outage
 from cachecore.location import Location
 from cachecore.statistics import INVALIDATIONS
-from cachecore.tags import digests
+from cachecore.tags import digest
 from cachecore.trust import Trusted
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def invalidate(location: Location, space: str, tags: Iterable[str]) -> None:
     """
     if isinstance(tags, str):
         raise TypeError("tags must be an iterable of strings, not one string")
-    found = digests(tags)
+    found = {digest(tag) for tag in tags}
     if not found:
         return
     if not journal.installed():
@@ -119,7 +119,7 @@ def _database() -> str:
 
 
 def _write(connection: BaseDatabaseWrapper, location: Location, space: str, tags: Collection[bytes]) -> None:
-    row = journal.write(connection, space, sorted(tags))
+    row = journal.write(connection, space, tags)
     performance = Performance(location, space, row, tags)
     # Robust: the commit has happened, so its caller must not get an error; others perform the row if this fails.
     transaction.on_commit(performance, using=connection.alias, robust=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 DIGEST = 12  # bytes: two tags of a network of 10^9 share one with a chance of 10^-11, and then share only misses
@@ -27,7 +26,6 @@ class Tagged(NamedTuple):
     value: Any
 
 
-@lru_cache(maxsize=16_384)
 def digest(tag: str) -> bytes:
     """A tag as it stands in the journal and in the names of stamps: short, whatever the tag holds."""
     return hashlib.blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=DIGEST).digest()
