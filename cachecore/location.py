@@ -161,13 +161,15 @@ class Location:
         with self.lock:
             self._owed.update(keys)
 
-    def trust(self, candidate: Trusted) -> None:
-        """Serve from Redis from now on. Raises what Redis raises; then nothing has changed.
+    def trust(self, candidate: Trusted) -> bool:
+        """Serve from Redis from now on. False, or what Redis raises: then nothing has changed.
 
         What was written or invalidated here while the keeper replayed the journal is performed under the lock that
         writers take, so that between the last of them and this moment there is nothing.
         """
         with self.lock:
+            if self.must_rotate:
+                return False  # given up since the keeper asked: its epoch is too old
             candidate.forget(self._owed, self._owed_digests or ())
             before, self._mode = self._mode, candidate
             self._owed.clear()
@@ -177,6 +179,7 @@ class Location:
             before.close()
         log = logger.warning if after_an_outage else logger.debug
         log("cache is served by Redis again" if after_an_outage else "cache is served by Redis")
+        return True
 
     # --- Beginning and end ------------------------------------------------------------------------------------
 

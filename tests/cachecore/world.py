@@ -93,6 +93,15 @@ class World:
             self._abandon()
             return
         self.mend()
+        self._settle()
+        self.wait()
+        for actor in range(ACTORS):
+            for how in ("document", "many", "plain"):
+                self.read(actor, KEYS, how)
+        self._settle()  # a restored dump may hold the lock of a load that has ended: a lease's time, not more
+
+    def _settle(self) -> None:
+        """Let all that is held go on, until everything is answered."""
         end = time.monotonic() + ANSWER
         while self._reads or self._writes:
             assert time.monotonic() < end, f"not answered: {self.story}"
@@ -101,11 +110,6 @@ class World:
                     self._send_on(each)
             time.sleep(0.01)
             self._collect()
-        self.wait()
-        for actor in range(ACTORS):
-            for how in ("document", "many", "plain"):
-                self.read(actor, KEYS, how)
-        assert not self._reads, f"not answered: {self.story}"
 
     def mend(self) -> None:
         """End every fault."""
