@@ -64,8 +64,11 @@ class Follower:
         if self._connection is None:
             self._connection = own_connection(journal.database())
         since, rows = journal.follow(self._connection, self._spaces(), self._since)
-        if since is None or (self._since is not None and monotonic() - self._read_at > LONGEST_GAP):
+        if since is None:  # the database went back in time
+            since, rows = journal.follow(self._connection, self._spaces(), None)
             self._memory.drop(None)
+        elif self._since is None or monotonic() - self._read_at > LONGEST_GAP:
+            self._memory.drop(None)  # whatever was kept before this reading, nobody followed
         for row in rows:
             self._memory.drop(row.digests)
         self._since = since

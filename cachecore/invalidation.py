@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cachecore import journal
-from cachecore.breaker import is_outage
 from cachecore.location import Location
 from cachecore.statistics import INVALIDATIONS
 from cachecore.tags import digest
@@ -35,6 +34,7 @@ class Performance:
         self.space = space
         self.row = row
         self.tags = frozenset(tags)
+        self.__qualname__ = type(self).__qualname__  # Django names with it what failed after a commit
 
     def __call__(self) -> None:
         while True:
@@ -46,8 +46,7 @@ class Performance:
             try:
                 mode.forget((), [(self.space, one) for one in self.tags])
             except Exception as error:
-                if not is_outage(error):
-                    raise
+                # Whatever it was, stamps are still there: to go on trusting this Redis would be to tell old values.
                 self.location.lose(mode, error)
                 continue
             self.location.performed.append(self.row)
@@ -70,7 +69,7 @@ def invalidate(location: Location, space: str, tags: Iterable[str]) -> None:
     location.counts.add("tags:", INVALIDATIONS, len(found))
     connection = connections[journal.database()]
     gathered: dict[tuple[Location, str], set[bytes]] | None = getattr(connection, _GATHERED, None)
-    if gathered is not None:
+    if gathered is not None and connection.in_atomic_block:
         gathered.setdefault((location, space), set()).update(found)
     else:
         _write(connection, location, space, found)
@@ -90,10 +89,15 @@ def gathering(using: str | None = None) -> Iterator[None]:
     setattr(connection, _GATHERED, gathered)
     try:
         yield
+    except BaseException:
+        # If the caller goes on, so does what was written before; a transaction that can't, commits nothing anyway.
+        with suppress(DatabaseError):
+            _write_all(connection, gathered)
+        raise
+    else:
+        _write_all(connection, gathered)
     finally:
         setattr(connection, _GATHERED, None)
-    for (location, space), tags in gathered.items():
-        _write(connection, location, space, tags)
 
 
 def pending(space: str, tags: Collection[bytes]) -> bool:
@@ -112,6 +116,11 @@ def may_store() -> bool:
     """Whether what the current transaction reads is what everyone else reads, so that it may be cached."""
     connection = connections[_database()]
     return not connection.in_atomic_block or (journal.installed() and journal.dialect(connection).may_store(connection))
+
+
+def _write_all(connection: BaseDatabaseWrapper, gathered: dict[tuple[Location, str], set[bytes]]) -> None:
+    for (location, space), tags in gathered.items():
+        _write(connection, location, space, tags)
 
 
 def _database() -> str:

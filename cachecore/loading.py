@@ -31,7 +31,7 @@ Stamps = Sequence[bytes | None]
 class LoaderFailed(Exception):
     """Carries what a loader raised past the handling of Redis's own errors."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__(repr(error))
         self.error = error
 
@@ -79,7 +79,7 @@ class Reading:
     def _through(self, mode: Mode, *, patient: bool) -> Any:
         """One attempt in `mode`: the value, or MISSING if another process's load was waited for: then read again."""
         store = self.backend.store(mode)
-        if self.digests and not isinstance(mode, Trusted) and not mode.follower.catch_up():
+        if self.digests and not mode.current():
             return self._load(mode, None)
         (found,), stamps = store.read([self.made], self.digests)
         held = held_value(found, self.digests, stamps)
@@ -94,14 +94,14 @@ class Reading:
             if None in stamps:  # invalidated while they were made: such a load must be neither kept nor shared
                 return self._load(mode, None)
         name = (id(self.backend.location), self.made, tuple(stamps))
-        if flights.piloted_here(name):
-            return self._load(mode, None)
+        if flights.depth():
+            return self._unshared(mode, stamps)
         if bridge is not None and flights.under_way(name):
             return self._stale(bridge)
         try:
             return self._fly(mode, name, stamps, bridge, patient=patient)
-        except LoaderFailed as failure:
-            if bridge is None or not isinstance(failure.error, Exception):
+        except LoaderFailed:
+            if bridge is None:
                 raise
             return self._stale(bridge)
 
@@ -112,7 +112,12 @@ class Reading:
 
         def fly() -> Any:
             with flights.lease(self.backend.location, mode, lock) as ours:
-                return (True, self._load(mode, stamps)) if ours or not patient else (False, None)
+                if not ours and patient:
+                    return False, None
+                try:
+                    return True, self._load(mode, stamps)
+                except flights.NotToShare as found:
+                    raise flights.NotToShare((True, found.value)) from None
 
         loaded, value = flights.share(name, fly)
         if loaded:
@@ -122,14 +127,22 @@ class Reading:
         flights.await_release(mode.redis, lock, LONGEST_WAIT)
         return MISSING
 
+    def _unshared(self, mode: Mode, stamps: Stamps | None) -> Any:
+        try:
+            return self._load(mode, stamps)
+        except flights.NotToShare as found:
+            return found.value
+
     def _load(self, mode: Mode, stamps: Stamps | None) -> Any:
-        """Load, and keep it under `stamps` unless these are None."""
+        """Load, and keep it under `stamps` unless these are None. Raises NotToShare with what is not yet true."""
         self._count(MISSES)
         try:
             value = self.loader()
-        except BaseException as error:
+        except Exception as error:
             raise LoaderFailed(error) from error
         if stamps is not None:
+            if not invalidation.may_store():
+                raise flights.NotToShare(value)  # the loader itself has written
             try:
                 keep(self.backend.store(mode), {self.made: (value, self.digests, stamps)}, self.ttl, self.stale_for)
                 self._count(SETS)

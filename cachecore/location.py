@@ -34,6 +34,10 @@ class Away:
         self.memory = memory
         self.follower = Follower(memory, spaces)
 
+    def current(self) -> bool:
+        """Whether what memory holds under a tag may be told: it is asked of the journal, see `Follower.catch_up`."""
+        return self.follower.catch_up()
+
     def close(self) -> None:
         """End the follower's connection."""
         self.follower.close()
@@ -55,6 +59,7 @@ class Location:
             str(each.get("KEY_PREFIX", "")) for each in caches.values() if joined(each.get("LOCATION", "")) == server
         }
         self.must_rotate: set[str] = set()  # spaces whose keys in Redis are given up before it is trusted
+        self._rotations = 0
         self.performed: deque[int] = deque()  # rows of the journal that are to be marked so
         self.retired: list[Trusted] = []  # ended, but commands under way may have given connections back since
         self.leases: dict[str, bytes] = {}  # locks of loads under way, by their key in Redis
@@ -145,6 +150,18 @@ class Location:
                 self._owed_digests.update((space, one) for one in digests)
             return True
 
+    @property
+    def owes(self) -> bool:
+        """Whether keys were written in memory that Redis still holds as they were before."""
+        return bool(self._owed or self.must_rotate)
+
+    def rotate_alone(self) -> str:
+        """Where there is no journal: how often this process gave keys up."""
+        with self.lock:
+            self._rotations += bool(self.must_rotate)
+            self.must_rotate.clear()
+            return str(self._rotations)
+
     def collect(self) -> None:
         """From now on, note what is invalidated here: the keeper is about to read the journal."""
         with self.lock:
@@ -161,15 +178,15 @@ class Location:
         with self.lock:
             self._owed.update(keys)
 
-    def trust(self, candidate: Trusted) -> bool:
+    def trust(self, candidate: Trusted, keeper: Keeper) -> bool:
         """Serve from Redis from now on. False, or what Redis raises: then nothing has changed.
 
         What was written or invalidated here while the keeper replayed the journal is performed under the lock that
         writers take, so that between the last of them and this moment there is nothing.
         """
         with self.lock:
-            if self.must_rotate:
-                return False  # given up since the keeper asked: its epoch is too old
+            if self.must_rotate or keeper is not self._keeper:
+                return False  # keys were given up since the keeper asked, or it was stopped meanwhile
             candidate.forget(self._owed, self._owed_digests or ())
             before, self._mode = self._mode, candidate
             self._owed.clear()

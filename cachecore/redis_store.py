@@ -59,11 +59,8 @@ class RedisStore:
     def delete(self, key: str) -> bool:
         return bool(self.redis.unlink(self._full(key)))
 
-    def has_key(self, key: str) -> bool:
-        return bool(self._client.has_key(self._full(key), client=self.redis))
-
-    def incr(self, key: str, delta: int) -> int:
-        return int(self._client.incr(self._full(key), delta, client=self.redis))
+    def incr(self, key: str, delta: int) -> Any:
+        return self._client.incr(self._full(key), delta, client=self.redis)
 
     def set_many(self, data: Mapping[str, Any], timeout: float | None) -> None:
         self._client.set_many({self._full(key): value for key, value in data.items()}, timeout, client=self.redis)

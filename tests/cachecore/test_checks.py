@@ -49,7 +49,7 @@ def test_what_an_alias_says_is_judged(params: dict[str, Any], expected: list[str
 def test_one_prefix_at_two_places_is_told() -> None:
     here, there = {"LOCATION": "redis://a", "KEY_PREFIX": "x"}, {"LOCATION": "redis://b", "KEY_PREFIX": "x"}
 
-    assert told(checks.check_aliases, default=here, other=there) == ["cachecore.W001"]
+    assert told(checks.check_aliases, default=here, other=there) == ["cachecore.E003"]
     assert told(checks.check_aliases, default=here, other={**there, "KEY_PREFIX": "y"}) == []
 
 
