@@ -58,7 +58,8 @@ class Cache:
         tags: Collection[str] = (),
         stale_for: float = 0.0,
     ) -> Any:
-        """The value, from the cache or from `loader`, which then runs once however many ask.
+        """The value, from the cache or from `loader`. However many ask at once, it runs once (not for those whose
+        transaction has written, who can't read the journal, or have waited for half a minute).
 
         No value is told after one of its `tags` was invalidated. For `stale_for` after its TTL a value may still
         be told while another load runs, or when the loader fails. None is a value.

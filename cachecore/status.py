@@ -17,7 +17,7 @@ MEGABYTE = 1_000_000
 
 
 def read(alias: str = "default") -> dict[str, Any]:
-    """Mode, breaker, sizes and counters of one alias.
+    """Mode, breaker, sizes and counters of an alias's LOCATION.
 
     Counters are of all processes while Redis is trusted (`scope` is then `all`), else of this one. `total_keys` and
     `memory_mb` are Redis's own, or those of local memory. `journal_length` is None where nobody reads it.

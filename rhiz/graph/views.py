@@ -24,7 +24,8 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 class RelationshipsView(InternalView):
     """Whom a DID knows, with strength and conviction; `next` is the address of the following page, or null.
 
-    `as_of` is of the convictions: the strength of a relationship is what its record says now.
+    `as_of` is the point in time that was asked for, else now. Each conviction tells its own: it may have been computed
+    up to a day before. The strength of a relationship is what its record says now.
     """
 
     def get(self, request: Request, did: str) -> Response:

@@ -12,6 +12,7 @@ from tests.cachecore.machine import Machine
 from tests.cachecore.mutants import MUTANTS
 from tests.cachecore.world import World, world
 from tests.integration.conftest import database_url
+from tests.redis_proxy import Mode
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 
@@ -54,3 +55,20 @@ def test_no_stale_read(stage: World) -> None:
 @pytest.mark.proof
 def test_no_stale_read_in_many_long_stories(stage: World) -> None:
     play(stage, stories=120, steps=40)
+
+
+@pytest.mark.parametrize("how", ["document", "many", "plain"])
+def test_a_process_that_was_stopped_does_not_tell_what_it_trusted(stage: World, how: str) -> None:
+    def story(world: World) -> None:
+        for way in ("document", "many"):
+            world.read(0, ("a",), way)
+        for other in (1, 2):  # nobody else reaches Redis
+            world.link(other, Mode.REFUSE)
+            world.read(other, ("b",))
+        world.stop(0)
+        world.write(1, "a")
+        world.wait()
+        world.go_on(0)
+        world.read(0, ("a",), how)
+
+    assert stage.tell(story) == ""

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
+from django.test import override_settings
 from django.utils import timezone
 from model_bakery import baker
 
 from cachecore import journal
+from cachecore.follower import Follower
+from cachecore.memory import Memory
 from cachecore.models import Invalidation, Rotation
 from cachecore.own_connection import own_connection
 from cachecore.tags import digests, packed
@@ -146,3 +149,50 @@ def test_rows_are_read_by_an_index_however_many_there_are() -> None:
             plans.append("\n".join(line for (line,) in cursor.fetchall()))
 
     assert [plan for plan in plans if "Seq Scan" in plan] == []
+
+
+def test_a_row_of_the_future_is_performed_too() -> None:
+    ahead = row(created=-60)  # the clock was set back since
+
+    assert [each.id for each in journal.unperformed(connection, [SPACE])] == [ahead.pk]
+    assert [each.id for each in journal.unperformed(connection, [SPACE], older_than=5)] == [ahead.pk]
+
+
+def test_rows_are_given_up_together_with_their_space_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    abandoned = row(created=journal.KEEP + 10)
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(journal, "rotate", die)
+        journal.prune(connection, SPACE)
+    abandoned.refresh_from_db()
+
+    assert abandoned.performed_at is None
+
+
+def test_pruning_keeps_up_however_much_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "CHUNK", 2)
+    for _ in range(7):
+        row(created=1_000, performed=journal.KEEP + 10)
+    journal.prune(connection, SPACE)
+
+    assert not Invalidation.objects.exists()
+
+
+def test_a_follower_of_a_database_that_went_back_in_time_begins_anew() -> None:
+    with override_settings(CACHE_FALLBACK_STALENESS=0):
+        memory = Memory(10)
+        follower = Follower(memory, lambda: [SPACE])
+        assert follower.catch_up()
+        memory.stamped(A)
+        assert follower._since is not None
+        follower._since = follower._since._replace(cursor=follower._since.cursor + 1_000_000)
+        assert follower.catch_up()
+        assert memory.stamps(A) == [None]
+        memory.stamped(A)
+        journal.write(connection, SPACE, A)
+        assert follower.catch_up()
+        assert memory.stamps(A) == [None]
+        follower.close()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection, transaction
 from django.test import override_settings
+from model_bakery import baker
 
 from cachecore import cache, gathering, journal
 from cachecore.backend import CacheBackend
@@ -238,3 +240,93 @@ def test_a_prefix_that_comes_later_has_its_invalidations_followed_too() -> None:
         journal.write(connection, "test-late", digests(["t"]))  # as another process would
 
         assert Reading(second, "a", Source(2), ttl=60, tagged=["t"], stale_for=0).value() == 2
+
+
+def test_a_gathering_whose_error_is_borne_still_writes_its_row() -> None:
+    cache.get_or_set("ns:a", Source("old"), tags=["t"])
+    with transaction.atomic(), suppress(ZeroDivisionError), gathering():
+        cache.invalidate(["t"])
+        raise ZeroDivisionError
+
+    assert cache.get("ns:a") is None
+
+
+def test_outside_a_transaction_nothing_is_gathered() -> None:
+    cache.get_or_set("ns:a", Source("old"), tags=["t"])
+    with gathering():
+        cache.invalidate(["t"])
+        assert cache.get("ns:a") is None
+
+
+def test_what_a_loader_wrote_itself_is_not_kept() -> None:
+    def load() -> int:
+        baker.make(Invalidation, space="x", digests=b"")
+        return Invalidation.objects.filter(space="x").count()
+
+    with transaction.atomic():
+        assert cache.get_or_set("ns:a", load, tags=["t"]) == 1
+        assert cache.get_or_set_many({"ns:b": []}, lambda keys: dict.fromkeys(keys, load())) == {"ns:b": 2}
+        transaction.set_rollback(True)
+
+    assert cache.backend.get_many(["ns:a", "ns:b"]) == {}
+
+
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_the_end_of_one_thread_is_not_that_of_those_who_wait_for_its_load(end: type[BaseException]) -> None:
+    loading, finish, waiting = threading.Event(), threading.Event(), threading.Event()
+    answers: list[Any] = []
+
+    def leave() -> None:
+        loading.set()
+        assert finish.wait(10)
+        raise end
+
+    def pilot() -> None:
+        with suppress(end):
+            cache.get_or_set("ns:a", leave, tags=["t"])
+
+    def wait() -> None:
+        waiting.set()
+        answers.append(cache.get_or_set("ns:a", Source("mine"), tags=["t"]))
+
+    threads = [threading.Thread(target=pilot), threading.Thread(target=wait)]
+    threads[0].start()
+    assert loading.wait(10)
+    threads[1].start()
+    assert waiting.wait(10)
+    finish.set()
+    for thread in threads:
+        thread.join(20)
+
+    assert answers == ["mine"]
+
+
+def test_loaders_that_ask_for_each_other_do_not_wait_for_each_other() -> None:
+    both = threading.Barrier(2)
+
+    def run(key: str, other: str) -> None:
+        def load() -> Any:
+            both.wait(10)
+            return cache.get_or_set(other, Source(1), tags=["t"])
+
+        cache.get_or_set(key, load, tags=["t"])
+
+    threads = [threading.Thread(target=run, args=keys) for keys in (("ns:a", "ns:b"), ("ns:b", "ns:a"))]
+    for thread in threads:
+        thread.daemon = True
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_dead_value_is_no_value_to_djangos_verbs() -> None:
+    cache.get_or_set("ns:a", Source(1), tags=["t"])
+    assert cache.backend.touch("ns:a", 30) is True
+    cache.invalidate(["t"])
+
+    assert not cache.exists("ns:a")
+    assert cache.backend.touch("ns:a", 30) is False
+    assert cache.backend.add("ns:a", 2) is True
+    assert cache.get("ns:a") == 2

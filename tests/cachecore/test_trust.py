@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -9,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test import override_settings
 
 from cachecore import journal, location, status
 from cachecore.backend import CacheBackend
 from cachecore.invalidation import invalidate
+from cachecore.keeper import Keeper
 from cachecore.loading import Reading
 from cachecore.models import Invalidation
 from cachecore.tags import digests
@@ -353,3 +355,56 @@ def test_what_a_short_process_counted_and_performed_is_handed_in_at_its_end(cach
     assert Invalidation.objects.get().performed_at is not None
     assert cache.mode == "redis"
     eventually(lambda: status.of(cache.location)["misses"] == 1)
+
+
+def test_what_is_owed_outlives_a_close(cache: Tagging, proxy: Proxy) -> None:
+    cache.set("session", "logged in")
+    outage(cache, proxy)
+    cache.delete("session")
+    cache.location.stop()
+    proxy.set(Mode.PASS)
+    until_trusted(cache)
+
+    assert cache.get("session") is None
+
+
+def test_a_process_whose_keeper_can_not_read_the_journal_tells_nothing_tagged(
+    cache: Tagging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.set("plain", 1)
+    cache.load("a", lambda: "old", "t")
+
+    def fail(_: Any) -> None:
+        raise DatabaseError("too many clients")
+
+    monkeypatch.setattr(Keeper, "_database", fail)
+    journal.write(connection, PREFIX, digests(["t"]))  # by a process that can't reach Redis
+
+    eventually(lambda: cache.load("a", lambda: "new", "t") == "new", within=2)
+    assert cache.get("a") is None
+    assert cache.get("plain") == 1
+
+
+def test_a_redis_that_refuses_to_invalidate_is_not_trusted(cache: Tagging, server: Valkey) -> None:
+    cache.load("a", lambda: "old", "t")
+    server.redis.execute_command("ACL", "SETUSER", "default", "-unlink")
+    try:
+        cache.invalidate("t")
+        assert cache.mode == "memory"
+        assert cache.load("a", lambda: "new", "t") == "new"
+    finally:
+        server.redis.execute_command("ACL", "SETUSER", "default", "+unlink")
+
+
+@pytest.mark.parametrize("location", ["redis", "memory"])
+def test_clear_clears_whatever_a_key_function_makes_of_the_prefix(proxy: Proxy, location: str) -> None:
+    def hashed(key: str, prefix: str, version: int) -> str:
+        return hashlib.sha256(f"{prefix}:{version}:{key}".encode()).hexdigest()
+
+    made = Tagging(proxy.url if location == "redis" else "", KEY_FUNCTION=hashed)
+    made.set("a", 1)
+    assert made.get("a") == 1
+    made.clear()
+
+    assert made.get("a") is None
+    made.location.stop()
