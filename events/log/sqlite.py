@@ -67,6 +67,11 @@ COMPLETE = """
 update events_event set state = 1, attempts = attempts + 1, finished_at = :now
 where id in (select value from json_each(:ids)) and state = 0
 """
+COUNT = """
+insert into events_tally (lane, processed, failed) values (:lane, :processed, :failed)
+on conflict (lane) do update
+set processed = events_tally.processed + excluded.processed, failed = events_tally.failed + excluded.failed
+"""
 FAIL = """
 update events_event set attempts = attempts + 1, last_error = :error, state = :state, finished_at = :finished_at,
     available_at = coalesce(:available_at, available_at)
@@ -184,9 +189,20 @@ def read_suspect(connection: BaseDatabaseWrapper, event: int) -> list[tuple[Any,
     return _run(connection, ENTRY_OF_SUSPECT, {"id": event, "now": instant(_now())})
 
 
-def complete(connection: BaseDatabaseWrapper, ids: Iterable[int]) -> int:
-    """Mark events done; how many of them were still pending."""
-    return _count(connection, COMPLETE, {"ids": json.dumps(list(ids)), "now": instant(_now())})
+def complete(connection: BaseDatabaseWrapper, ids: Sequence[int], lane: int, failed: int) -> tuple[int, int]:
+    """Mark events done, and count them and `failed` attempts in the tally of a lane that is held.
+
+    Answers how many of the events were still pending, and the time: microseconds since 1970.
+    """
+    now = _now()
+    done = _count(connection, COMPLETE, {"ids": json.dumps(list(ids)), "now": instant(now)})
+    _count(connection, COUNT, {"lane": lane, "processed": len(ids), "failed": failed})
+    return done, microseconds(now)
+
+
+def count(connection: BaseDatabaseWrapper, lane: int, *, failed: int) -> None:
+    """Count attempts that failed outside a step's transaction."""
+    _count(connection, COUNT, {"lane": lane, "processed": 0, "failed": failed})
 
 
 def fail(connection: BaseDatabaseWrapper, document: str) -> int:

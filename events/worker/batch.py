@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.db import connections, transaction
 from cachecore import gathering
 from events.conf import conf
 from events.exceptions import EventError
+from events.latency import Latencies, observed
 from events.log import dialect
 from events.log.entry import Entry
 from events.log.faults import STATEMENT_TOOK_TOO_LONG, is_nobodys_fault, sqlstate
@@ -68,6 +69,7 @@ class Result:
     seconds: float = 0.0
     finding: float = 0.0  # seconds of it until the batch was read
     ids: list[int] = field(default_factory=list)
+    latencies: Latencies = field(default_factory=dict)  # of what was done
 
     @property
     def progress(self) -> bool:
@@ -80,8 +82,14 @@ class Result:
         return self.done + self.failed > 0
 
 
-def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result:
-    """Take one batch through its transaction.
+def step(
+    take: Take,
+    floors: Sequence[int],
+    *,
+    using: str = "default",
+    holding: Callable[[tuple[int, ...], int], None] = lambda lanes, events: None,
+) -> Result:
+    """Take one batch through its transaction. `holding` hears of its lanes and number of events once it is read.
 
     Raises Overtaken, CommitRefused, or what `is_nobodys_fault` knows; then nothing of the batch is in the database.
     """
@@ -98,9 +106,10 @@ def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result
             result.lanes = batch.lanes
             result.finding = time.monotonic() - started
             if batch.rows:
+                holding(batch.lanes, len(batch.entries))
                 with gathering(using):
                     outcome = Isolation(connection, _wait_for, impatient=take.impatient).apply(batch.entries)
-                result.postponed = _record(connection, log, batch, outcome)
+                result.postponed, finished = _record(connection, log, batch, outcome)
                 result.read = len(batch.rows)
                 result.done, result.failed = len(outcome.done), len(outcome.failed)
     except EventError:
@@ -111,11 +120,14 @@ def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result
         if batch is None or is_nobodys_fault(error):
             raise
         if len(batch.entries) == 1:
-            _bury_or_retry(connection, log, batch.entries[0], error)
+            _bury_or_retry(connection, log, batch, error)
             result.read = result.failed = 1
+            result.done = 0
         else:
             raise CommitRefused(str(error)) from error
     result.seconds = time.monotonic() - started
+    if result.done:
+        result.latencies = observed(outcome.done, finished)
     return result
 
 
@@ -177,17 +189,21 @@ def _choose(batch: _Batch, log: Any, only: frozenset[int] | None) -> None:
             batch.entries.append(entry)
 
 
-def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> int:
-    """Write what became of the batch's events beside their effects; how many events were postponed."""
-    if outcome.done and log.complete(connection, [e.id for e in outcome.done]) != len(outcome.done):
-        raise Overtaken("an event of the batch was ended by an operator")
+def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> tuple[int, int]:
+    """Write what became of the batch's events beside their effects; how many were postponed, and when others ended."""
+    finished = failed = 0
     if outcome.failed:
         failures = [{"id": f.entry.id, "wait": f.wait, "error": f.error} for f in outcome.failed]
-        log.fail(connection, json.dumps(failures))
+        failed = log.fail(connection, json.dumps(failures))
+    if outcome.done or failed:
+        done = [entry.id for entry in outcome.done]
+        still_pending, finished = log.complete(connection, done, batch.lanes[0], failed)
+        if still_pending != len(done):
+            raise Overtaken("an event of the batch was ended by an operator")
     if outcome.left:
         # They follow an event that failed just now; the step that meets them next holds them back until its time.
         log.postpone(connection, [entry.id for entry in outcome.left])
-    return len(outcome.left) + _hold_back(connection, log, batch.held_up)
+    return len(outcome.left) + _hold_back(connection, log, batch.held_up), finished
 
 
 def _hold_back(connection: Any, log: Any, held_up: dict[str, tuple[int, Any]]) -> int:
@@ -200,12 +216,12 @@ def _hold_back(connection: Any, log: Any, held_up: dict[str, tuple[int, Any]]) -
     return int(log.hold_back(connection, json.dumps(behind), HELD_BACK))
 
 
-def _bury_or_retry(connection: Any, log: Any, entry: Entry, error: Exception) -> None:
+def _bury_or_retry(connection: Any, log: Any, batch: _Batch, error: Exception) -> None:
     """Record the failure of a single event whose own transaction could not be committed."""
-    log.fail(
-        connection,
-        json.dumps([{"id": entry.id, "wait": _wait_for(entry.attempts + 1), "error": describe(error)}]),
-    )
+    [entry] = batch.entries
+    failure = {"id": entry.id, "wait": _wait_for(entry.attempts + 1), "error": describe(error)}
+    with transaction.atomic(using=connection.alias):
+        log.count(connection, batch.lanes[0], failed=log.fail(connection, json.dumps([failure])))
 
 
 def _ran_out_of_time(error: Exception, seconds: float) -> bool:

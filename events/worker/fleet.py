@@ -21,7 +21,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from events.models import Event, Worker
+from events.models import Event, Latency, Worker
 from events.models.worker import SILENCE
 from events.worker.work import Work
 
@@ -64,8 +64,9 @@ class Membership:
         now = time.monotonic()
         if now - self._last_beat > SILENCE / 3:
             self._unbroken_since = now
-        figures = self.work.figures()
-        if self._mine().update(heartbeat_at=Now(), died_at=None, **figures) == 0:
+        if not self._write(died_at=None):
+            # Its seconds were kept when the row was deleted: a new row begins anew.
+            self.work.begin()
             self.join()
         self._last_beat = time.monotonic()
         self.find_dead()
@@ -77,7 +78,7 @@ class Membership:
 
     def leave(self) -> None:
         """Say goodbye."""
-        self._mine().update(heartbeat_at=Now(), stopped_at=Now(), announced=[], alone=False, **self.work.figures())
+        self._write(stopped_at=Now(), announced=[], alone=False)
 
     def must_be_careful(self) -> bool:
         """Whether a worker has died in the last five minutes."""
@@ -118,6 +119,21 @@ class Membership:
     def any_suspects(self) -> bool:
         """Whether some event waits to run alone."""
         return Event.objects.using(self.using).filter(state=Event.State.PENDING, suspect=True).exists()
+
+    def _write(self, **changes: object) -> bool:
+        """Write a heartbeat and the latencies seen since the last; whether the row was still there.
+
+        Where nobody can tell if the commit arrived, they are written again: a histogram may bear that, a counter of
+        events may not, and is kept by the steps themselves.
+        """
+        latencies = self.work.take_latencies()
+        try:
+            with transaction.atomic(using=self.using):
+                Latency.objects.using(self.using).add(latencies)
+                return self._mine().update(heartbeat_at=Now(), **changes, **self.work.figures()) > 0
+        except Exception:
+            self.work.put_back(latencies)
+            raise
 
     def _mine(self) -> QuerySet[Worker]:
         return Worker.objects.using(self.using).filter(pk=self.id)

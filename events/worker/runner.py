@@ -70,7 +70,6 @@ class Runner:
         self.probe = Probe(self, health_port) if health_port else None
         self.pool = ThreadPoolExecutor(self.slots + 1, thread_name_prefix="step")
         self.running = 0
-        self.last_progress = time.monotonic()
         self._dirty = False  # somebody rang while steps ran: look once more before resting
         self._careful = False
         self._suspects = False
@@ -175,15 +174,15 @@ class Runner:
         self.outage.is_over()
         if not result.progress:
             return 0
-        self.last_progress = time.monotonic()
+        self.work.progressed = time.monotonic()
         if not result.applied:
             return 1
-        self.work.add(result.done, result.failed, result.seconds)
+        self.work.add(result.done, result.failed, result.seconds, result.latencies)
         if result.failed:
             logger.info("attempts failed count=%d lanes=%s", result.failed, list(result.lanes)[:8])
         full = self.pace.took(result.read, limit, result.seconds)
         if full:
-            self.crew.full_batch(result.read, self.last_progress)
+            self.crew.full_batch(result.read, self.work.progressed)
         else:
             self.crew.partial_batch()
         self.work.crew = self.crew.size

@@ -33,7 +33,9 @@ class Steps:
         """
         try:
             with self.watchdog.watching():
-                result = step(replace(take, impatient=self._in_vain >= REPEATS), floors, using=self.using)
+                take = replace(take, impatient=self._in_vain >= REPEATS)
+                with self.membership.work.step() as holding:
+                    result = step(take, floors, using=self.using, holding=holding)
         except OutOfTime as error:
             self.membership.accuse(error.ids, alone=take.suspect is not None)
             raise
