@@ -68,6 +68,14 @@ def _empty_cache() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _figures_of_its_own() -> None:
+    """No test sees figures that another was told a moment before."""
+    from events import stats
+
+    stats.recent.forget()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _silence(django_db_setup: None) -> Iterator[None]:
     """What keeps connections of its own to the test database ends before that can be dropped."""

@@ -27,10 +27,10 @@ class EventsView(InternalView):
 
 
 class MetricsView(InternalView):
-    """The pipeline's figures."""
+    """The pipeline's figures, of the last second; `/metrics` tells the same ones to Prometheus."""
 
     def get(self, request: Request) -> Response:
-        return Response(stats.pipeline_metrics())
+        return Response(stats.pipeline_metrics(stats.recent.read()))
 
 
 class EventView(InternalView):

@@ -172,9 +172,9 @@ class Runner:
     def _learn(self, result: Result, limit: int) -> int:
         """Learn from a step's result; how many more steps it calls for."""
         self.outage.is_over()
+        self.work.progressed = time.monotonic()  # or it looked, and there was nothing that it could take
         if not result.progress:
             return 0
-        self.work.progressed = time.monotonic()
         if not result.applied:
             return 1
         self.work.add(result.done, result.failed, result.seconds, result.latencies)
