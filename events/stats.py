@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +19,8 @@ from events.recent import Recent
 
 FULL_SHARE = 0.8  # of the capacity: where backpressure begins
 RECENT_DEATH = timedelta(minutes=5)
-QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+QUANTILES = (0.5, 0.95, 0.99)
+PRIORITIES: dict[int, str] = {priority.value: str(priority.label) for priority in Event.Priority}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Minute:
         """Busy time over events applied."""
         return self.busy / self.processed if self.processed else 0.0
 
-    def quantiles(self) -> dict[str, float | None]:
-        """Seconds from receipt to done."""
-        return {name: quantile(self.latency, share) for name, share in QUANTILES.items()}
+    def quantiles(self) -> dict[float, float | None]:
+        """Seconds from receipt to done within which each share of QUANTILES was; None where nothing was done."""
+        return {share: quantile(self.latency, share) for share in QUANTILES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +94,15 @@ def figures() -> Figures:
     """The figures now. Nothing is counted that is done: the cost does not grow with the log."""
     log = depth(connections["default"], conf.queue_capacity + 1)
     counted = Tally.objects.aggregate(processed=Coalesce(Sum("processed"), 0), failed=Coalesce(Sum("failed"), 0))
-    seconds = _seconds(Worker.objects) + _seconds(Departed.objects)
+    busy, available = map(sum, zip(_seconds(Worker.objects), _seconds(Departed.objects), strict=True))
     alive = list(Worker.objects.alive())
     return Figures(
         **counted,
         depth=log,
         capacity=conf.queue_capacity,
         minute=minute_of(alive),
-        busy_seconds=seconds["busy_seconds"],
-        available_seconds=seconds["available_seconds"],
+        busy_seconds=busy,
+        available_seconds=available,
         alive=alive,
         stalled=_stalled(alive, max(log.oldest.values(), default=0.0)),
         died_recently=Worker.objects.filter(died_at__gt=Now() - RECENT_DEATH).count(),
@@ -129,7 +129,7 @@ def pipeline_metrics(now: Figures | None = None) -> dict[str, Any]:
         "backpressure_active": now.backpressure,
         "workers": len(now.alive),
         "capacity": now.capacity,
-        "latency_ms": {name: _milliseconds(seconds) for name, seconds in minute.quantiles().items()},
+        "latency_ms": {f"p{100 * share:.0f}": _milliseconds(s) for share, s in minute.quantiles().items()},
         "ready_by_priority": _by_priority(now.depth.ready, 0),
         "oldest_ready_seconds": {name: _rounded(age) for name, age in _by_priority(now.depth.oldest, None).items()},
         "waiting": now.depth.waiting,
@@ -153,7 +153,7 @@ def minute_of(workers: Iterable[Worker]) -> Minute:
         processed=sum(row.minute_processed for row in rows),
         busy=sum(row.minute_busy for row in rows),
         available=sum(row.minute_available for row in rows),
-        throughput=sum(row.minute_processed / row.minute_seconds for row in rows if row.minute_seconds),
+        throughput=sum((row.minute_processed / row.minute_seconds for row in rows if row.minute_seconds), 0.0),
         latency=latency,
     )
 
@@ -161,9 +161,10 @@ def minute_of(workers: Iterable[Worker]) -> Minute:
 recent = Recent(figures)  # for scrapes
 
 
-def _seconds(rows: Any) -> Counter[str]:
-    names = ("busy_seconds", "available_seconds")
-    return Counter(rows.aggregate(**{name: Coalesce(Sum(name), 0.0) for name in names}))
+def _seconds(rows: Any) -> tuple[float, float]:
+    """Busy and available."""
+    found = rows.aggregate(busy=Coalesce(Sum("busy_seconds"), 0.0), available=Coalesce(Sum("available_seconds"), 0.0))
+    return found["busy"], found["available"]
 
 
 def _stalled(alive: list[Worker], oldest_ready: float) -> list[Worker]:
@@ -183,7 +184,7 @@ def _told(worker: Worker, stalled: bool) -> dict[str, Any]:
 
 
 def _by_priority(values: dict[int, Any], absent: Any) -> dict[str, Any]:
-    return {priority.label: values.get(priority.value, absent) for priority in Event.Priority}
+    return {name: values.get(value, absent) for value, name in PRIORITIES.items()}
 
 
 def _milliseconds(seconds: float | None) -> float | None:

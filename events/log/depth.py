@@ -65,7 +65,7 @@ def depth(connection: BaseDatabaseWrapper, limit: int) -> Depth:
         cursor.execute(POSTGRESQL if connection.vendor == "postgresql" else SQLITE, {"limit": limit})
         for name, priority, value in cursor.fetchall():
             if name == "ready":
-                found.ready[priority] = value
+                found.ready[priority] = int(value)
             elif name == "oldest":
                 if value is not None:
                     found.oldest[priority] = max(0.0, float(value))
