@@ -52,6 +52,7 @@ def told(event: Event) -> dict[str, Any]:
         "attempts": event.attempts,
         "crashes": event.crashes,
         "error": event.last_error or None,
+        "request_id": event.request_id,
         "rev": event.rev,
         "occurred_at": event.occurred_at,
         "received_at": event.received_at,

@@ -23,7 +23,7 @@ from events.log import dialect
 from events.log.entry import Entry
 from events.log.faults import STATEMENT_TOOK_TOO_LONG, is_nobodys_fault, sqlstate
 from events.retry import wait_before_retry
-from events.worker.isolation import Isolation, Outcome, describe
+from events.worker.isolation import Failure, Isolation, Outcome, describe
 
 HELD_BACK = 1_000  # events of one DID that a step postpones at once
 
@@ -70,6 +70,7 @@ class Result:
     finding: float = 0.0  # seconds of it until the batch was read
     ids: list[int] = field(default_factory=list)
     latencies: Latencies = field(default_factory=dict)  # of what was done
+    outcome: Outcome = field(default_factory=Outcome)
 
     @property
     def progress(self) -> bool:
@@ -112,6 +113,7 @@ def step(
                 result.postponed, finished = _record(connection, log, batch, outcome)
                 result.read = len(batch.rows)
                 result.done, result.failed = len(outcome.done), len(outcome.failed)
+                result.outcome = outcome
     except EventError:
         raise
     except Exception as error:
@@ -120,9 +122,8 @@ def step(
         if batch is None or is_nobodys_fault(error):
             raise
         if len(batch.entries) == 1:
-            _bury_or_retry(connection, log, batch, error)
-            result.read = result.failed = 1
-            result.done = 0
+            result.outcome = Outcome(failed=[_bury_or_retry(connection, log, batch, error)])
+            result.read, result.done, result.failed = 1, 0, 1
         else:
             raise CommitRefused(str(error)) from error
     result.seconds = time.monotonic() - started
@@ -193,8 +194,7 @@ def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> tuple
     """Write what became of the batch's events beside their effects; how many were postponed, and when others ended."""
     finished = failed = 0
     if outcome.failed:
-        failures = [{"id": f.entry.id, "wait": f.wait, "error": f.error} for f in outcome.failed]
-        failed = log.fail(connection, json.dumps(failures))
+        failed = log.fail(connection, _document(outcome.failed))
     if outcome.done or failed:
         done = [entry.id for entry in outcome.done]
         still_pending, finished = log.complete(connection, done, batch.lanes[0], failed)
@@ -216,12 +216,17 @@ def _hold_back(connection: Any, log: Any, held_up: dict[str, tuple[int, Any]]) -
     return int(log.hold_back(connection, json.dumps(behind), HELD_BACK))
 
 
-def _bury_or_retry(connection: Any, log: Any, batch: _Batch, error: Exception) -> None:
+def _bury_or_retry(connection: Any, log: Any, batch: _Batch, error: Exception) -> Failure:
     """Record the failure of a single event whose own transaction could not be committed."""
     [entry] = batch.entries
-    failure = {"id": entry.id, "wait": _wait_for(entry.attempts + 1), "error": describe(error)}
+    failure = Failure(entry, describe(error), _wait_for(entry.attempts + 1))
     with transaction.atomic(using=connection.alias):
-        log.count(connection, batch.lanes[0], failed=log.fail(connection, json.dumps([failure])))
+        log.count(connection, batch.lanes[0], failed=log.fail(connection, _document([failure])))
+    return failure
+
+
+def _document(failures: Sequence[Failure]) -> str:
+    return json.dumps([{"id": f.entry.id, "wait": f.wait, "error": f.error} for f in failures])
 
 
 def _ran_out_of_time(error: Exception, seconds: float) -> bool:

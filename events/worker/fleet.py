@@ -8,7 +8,6 @@ So an event that kills its process is found, and innocents do not die of somebod
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import time
@@ -16,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import psutil
+import structlog
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
@@ -25,7 +25,7 @@ from events.models import Event, Latency, Worker
 from events.models.worker import SILENCE
 from events.worker.work import Work
 
-logger = logging.getLogger(__name__)
+logger = structlog.stdlib.get_logger(__name__)
 
 CAREFUL = 300.0  # seconds that the fleet is careful after a death
 DEATHS_ALONE = 3  # an event that was alone in so many dying processes is dead-lettered
@@ -109,7 +109,7 @@ class Membership:
         events.update(crashes=F("crashes") + 1)
         guilty = events.filter(crashes__gte=DEATHS_ALONE)
         for event_id in guilty.values_list("event_id", flat=True):
-            logger.error("event dead: took %d processes down with it event_id=%s", DEATHS_ALONE, event_id)
+            logger.error("event dead", event_id=str(event_id), error=f"took {DEATHS_ALONE} processes down with it")
         guilty.update(
             state=Event.State.DEAD,
             finished_at=Now(),
@@ -144,7 +144,7 @@ class Membership:
             if still.update(died_at=Now()) == 0:
                 return  # another worker was first
             dead = Worker.objects.using(self.using).get(pk=pk)
-            logger.warning("worker %s died without a goodbye announced=%d", dead, len(dead.announced))
+            logger.warning("worker died without a goodbye", worker=str(dead), announced=len(dead.announced))
             if dead.announced:
                 self.accuse(dead.announced, alone=dead.alone)
 
