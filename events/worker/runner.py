@@ -178,7 +178,7 @@ class Runner:
             return 0
         if not result.applied:
             return 1
-        self.work.add(result.done, result.failed, result.seconds, result.latencies)
+        self.work.add(result.done, result.failed, result.latencies)
         full = self.pace.took(result.read, limit, result.seconds)
         if full:
             self.crew.full_batch(result.read, self.work.progressed)

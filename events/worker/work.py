@@ -66,12 +66,11 @@ class Work:
             self._latency = [0] * BUCKETS
             self._history = deque([_Past(time.monotonic())])
 
-    def add(self, processed: int, failed: int, seconds: float, latencies: Latencies | None = None) -> None:
-        """Count one step."""
+    def add(self, processed: int, failed: int, latencies: Latencies | None = None) -> None:
+        """Count what one step did."""
         with self._lock:
             self._processed += processed
             self._failed += failed
-            self._busy += seconds
             if latencies:
                 add(self._unwritten, latencies)
                 for bucket, events in enumerate(by_bucket(latencies)):
@@ -79,23 +78,30 @@ class Work:
 
     @contextmanager
     def step(self) -> Iterator[Holding]:
-        """A step of this thread; what it yields is told the batch, which is in hand until the step ends."""
-        thread = threading.get_ident()
+        """A step of this thread; what it yields is told the batch, which is in hand until the step ends.
+
+        A step with a batch is busy from its beginning, whatever becomes of it; one that found nothing was not.
+        """
+        thread, began = threading.get_ident(), time.monotonic()
 
         def holding(lanes: tuple[int, ...], events: int) -> None:
-            self._in_hand[thread] = time.monotonic(), lanes, events
+            with self._lock:
+                self._in_hand[thread] = began, lanes, events
 
         try:
             yield holding
         finally:
-            self._in_hand.pop(thread, None)
+            with self._lock:
+                if self._in_hand.pop(thread, None):
+                    self._busy += time.monotonic() - began
 
     def figures(self) -> Figures:
         """The counters now. Called once a heartbeat: the minute is counted in heartbeats."""
-        now = time.monotonic()
         with self._lock:
+            now = time.monotonic()
             self._available += (now - self._history[-1].at) * self.crew
-            present = _Past(now, self._processed, self._busy, self._available, tuple(self._latency))
+            busy = self._busy + sum(now - began for began, _, _ in self._in_hand.values())
+            present = _Past(now, self._processed, busy, self._available, tuple(self._latency))
             self._history.append(present)
             while len(self._history) > 2 and now - self._history[1].at >= MINUTE:
                 self._history.popleft()
@@ -103,10 +109,10 @@ class Work:
             return Figures(
                 processed=self._processed,
                 failed=self._failed,
-                busy_seconds=self._busy,
+                busy_seconds=busy,
                 available_seconds=self._available,
                 minute_processed=self._processed - past.processed,
-                minute_busy=self._busy - past.busy,
+                minute_busy=busy - past.busy,
                 minute_available=self._available - past.available,
                 minute_seconds=now - past.at,
                 minute_latency=[new - old for new, old in zip(present.latency, past.latency, strict=True)],
@@ -127,6 +133,6 @@ class Work:
 
     def _batches(self, now: float) -> list[dict[str, Any]]:
         return [
-            {"events": events, "lanes": lanes[:LANES_TOLD], "seconds": round(now - since, 3)}
-            for since, lanes, events in list(self._in_hand.values())
+            {"events": events, "lanes": lanes[:LANES_TOLD], "seconds": round(now - began, 3)}
+            for began, lanes, events in self._in_hand.values()
         ]
