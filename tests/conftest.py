@@ -103,12 +103,14 @@ def _only_tests_are_kept_from_the_database(django_db_blocker: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What only PostgreSQL or Redis can be asked is left out where they are not, and counted as deselected."""
+    """What only PostgreSQL, Redis or promtool can be asked is left out where they are not, counted as deselected."""
     absent = []
     if not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
         absent.append("postgresql")
     if not settings.REDIS_URL:
         absent.append("redis")
+    if not shutil.which("promtool"):
+        absent.append("promtool")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
