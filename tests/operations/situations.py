@@ -59,8 +59,8 @@ class Situation:
         """A worker at work on a log that is nearly empty."""
         Lane.ensure()
         now = timezone.now()
-        busy = {"minute_busy": 30.0, "minute_available": 60.0, "minute_seconds": 60, "minute_processed": 6_000}
-        alive = {"started_at": now, "heartbeat_at": now, "process_started": 0}
+        busy: dict[str, Any] = {"minute_busy": 30.0, "minute_available": 60.0, "minute_seconds": 60, "minute_processed": 6_000}
+        alive: dict[str, Any] = {"started_at": now, "heartbeat_at": now, "process_started": 0}
         latency = [0] * BUCKETS
         latency[QUICK] = 6_000
         baker.make(Worker, **alive, **busy, minute_latency=latency, busy_seconds=100.0, available_seconds=200.0)
