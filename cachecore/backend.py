@@ -6,6 +6,7 @@ carried over to Redis afterwards.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from cachecore import invalidation, patterns
 from cachecore.breaker import is_outage
 from cachecore.conf import conf
-from cachecore.location import Mode, location
+from cachecore.location import Mode, joined, location
 from cachecore.memory import MISSING, Memory
 from cachecore.records import fresh, held_value
 from cachecore.redis_store import RedisStore
@@ -31,7 +32,7 @@ class CacheBackend(BaseCache):
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
         super().__init__({"TIMEOUT": conf.default_ttl, **params})
         self.params = params
-        self.location = location(",".join(server) if isinstance(server, list) else server, params)
+        self.location = location(joined(server), params)
         self.space = self.key_prefix  # whose invalidations concern it
         self.location.add_space(self.space)
         self._redis: tuple[Trusted | None, Any] = (None, None)
@@ -67,7 +68,8 @@ class CacheBackend(BaseCache):
         return {key: value for key, value in zip(made.values(), found, strict=True) if value is not MISSING}
 
     def has_key(self, key: str, version: int | None = None) -> bool:
-        return bool(self._read("has_key", self.make_and_validate_key(key, version)))
+        found = self._read("get", self.make_and_validate_key(key, version), MISSING)
+        return found is not MISSING and self._verified([found])[0] is not MISSING
 
     def set(self, key: str, value: Any, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         made = self.make_and_validate_key(key, version)
@@ -76,7 +78,10 @@ class CacheBackend(BaseCache):
 
     def add(self, key: str, value: Any, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         made = self.make_and_validate_key(key, version)
-        added = bool(self._write("add", [made], made, value, self._seconds(timeout)))
+        added = bool(self._write("add", (made,), made, value, self._seconds(timeout)))
+        if not added and self._is_dead(self._read("get", made, MISSING)):
+            self._write("set", (made,), made, value, self._seconds(timeout))
+            added = True
         self.location.counts.add(key, SETS, added)
         return added
 
@@ -92,16 +97,24 @@ class CacheBackend(BaseCache):
 
     def touch(self, key: str, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         made = self.make_and_validate_key(key, version)
-        return bool(self._write("touch", [made], made, self._seconds(timeout)))
+        found = self._read("get", made, MISSING)
+        if type(found) is not Tagged:
+            return bool(self._write("touch", (made,), made, self._seconds(timeout)))
+        if self._is_dead(found):
+            return False
+        seconds = self._seconds(timeout)
+        until = None if seconds is None else time.time() + seconds
+        self._write("set", (made,), made, found._replace(until=until), seconds)
+        return True
 
-    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> Any:
         made = self.make_and_validate_key(key, version)
-        return int(self._write("incr", [made], made, delta))
+        return self._write("incr", (made,), made, delta)
 
     def delete(self, key: str, version: int | None = None) -> bool:
         made = self.make_and_validate_key(key, version)
         self.location.counts.add(key, DELETES)
-        return bool(self._write("delete", [made], made))
+        return bool(self._write("delete", (made,), made))
 
     def delete_many(self, keys: Iterable[str], version: int | None = None) -> None:
         listed = list(keys)
@@ -131,7 +144,7 @@ class CacheBackend(BaseCache):
         held, store = self._redis
         if held is not mode:
             client = mode.client(self.params)
-            store = RedisStore(client, mode.epoch, self.space, self._count_unverified)
+            store = RedisStore(client, mode.ask, mode.epoch, self.space, self._count_unverified)
             self._redis = (mode, store)
         return store
 
@@ -156,6 +169,8 @@ class CacheBackend(BaseCache):
                 self._bear(mode, error)
 
     def _clear(self, pattern: str) -> int:
+        if "*" not in pattern:
+            return self._clear_unseen()
         while True:
             mode = self.location.mode
             if mode.memory is not None:
@@ -166,6 +181,17 @@ class CacheBackend(BaseCache):
                 return int(self.store(mode).clear_pattern(pattern))
             except Exception as error:
                 self._bear(mode, error)
+
+    def _clear_unseen(self) -> int:
+        """Clear where a KEY_FUNCTION leaves nothing of the prefix to be seen: all that the LOCATION holds of ours."""
+        while True:
+            mode = self.location.mode
+            if mode.memory is None:
+                self.location.lose(mode, "the keys in Redis were given up", at_once=True)
+            elif self.location.give_up(mode, self.space):
+                count = mode.memory.size()[0]
+                mode.memory.clear()
+                return count
 
     def _bear(self, mode: Mode, error: Exception) -> None:
         """Fall back if Redis is to blame; what the program did wrong is raised."""
@@ -186,13 +212,16 @@ class CacheBackend(BaseCache):
 
         return [told(value) for value in found]
 
+    def _is_dead(self, found: Any) -> bool:
+        """Whether it is there, and yet nothing that may be told."""
+        return type(found) is Tagged and self._verified([found])[0] is MISSING
+
     def _current(self, digests: tuple[bytes, ...]) -> list[bytes | None]:
         """The stamps of now; none at all where they can't be known, or where this transaction made them void."""
         none: list[bytes | None] = [None] * len(digests)
         if not digests or invalidation.pending(self.space, digests):
             return none
-        mode = self.location.mode
-        if not isinstance(mode, Trusted) and not mode.follower.catch_up():
+        if not self.location.mode.current():
             return none
         return list(self._read("stamps", digests))
 

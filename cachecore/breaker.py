@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from redis.exceptions import (
 # Redis can't do it now. Anything else that it raises is a mistake of the program and goes on to the caller.
 OUTAGES = (ConnectionError, TimeoutError, ReadOnlyError, BusyLoadingError, OutOfMemoryError, OSError)
 # Outages for which redis-py has no class: the snapshot failed, replicas or master are missing, the cluster is down.
-OUTAGE_CODES = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN")
+# In a pipeline redis-py puts the command before the code.
+OUTAGE_CODE = re.compile(r"(?:^|caused error: )(?:MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|BUSY) ")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds between two probes
 HISTORY = 20  # outages that are remembered
@@ -31,7 +33,7 @@ def is_outage(error: BaseException | None) -> bool:
     """Whether Redis, and not the caller, is to blame."""
     if isinstance(error, ConnectionInterrupted):
         error = error.__cause__
-    if isinstance(error, ResponseError) and str(error).startswith(OUTAGE_CODES):
+    if isinstance(error, ResponseError) and OUTAGE_CODE.search(str(error)):
         return True
     return isinstance(error, OUTAGES)
 

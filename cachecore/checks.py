@@ -59,11 +59,11 @@ def check_aliases(**_: Any) -> list[CheckMessage]:
     for backend in ours.values():
         places.setdefault(backend.space, set()).add(backend.location.server)
     messages += [
-        Warning(
+        Error(
             f"KEY_PREFIX {prefix!r} is used at {len(servers)} LOCATIONs: an invalidation performed at one of them "
             "counts as performed at the others.",
             hint="Give each LOCATION a KEY_PREFIX of its own.",
-            id="cachecore.W001",
+            id="cachecore.E003",
         )
         for prefix, servers in places.items()
         if len(servers) > 1
@@ -96,8 +96,7 @@ def _check(alias: str, backend: CacheBackend) -> Iterator[CheckMessage]:
         )
     if "SERIALIZER" in options:
         yield Warning(
-            f"{where} has a SERIALIZER of its own: nobody checks who wrote what it reads.",
-            hint="cachecore signs what it pickles; leave SERIALIZER out.",
+            f"{where} has a SERIALIZER: it has no effect, cachecore pickles values and signs them.",
             id="cachecore.W004",
         )
     pool = options.get("CONNECTION_POOL_KWARGS", {})

@@ -24,25 +24,33 @@ _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('UNL
 Name = tuple[Any, ...]
 
 
+class NotToShare(Exception):
+    """Raised by a load with what it found, if that is its caller's alone."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__("loaded in a transaction that has written")
+        self.value = value
+
+
 class Flight:
     """A load under way in a thread. Those who wait get a copy each of what it brings, or its error."""
 
     def __init__(self) -> None:
-        self.pilot = threading.get_ident()
         self._landed = threading.Event()
         self._pickled = b""
         self._error: BaseException | None = None
 
     def land(self, value: Any) -> None:
+        """Hold what it brought ready. Raises what pickle raises."""
         self._pickled = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-        self._landed.set()
 
-    def crash(self, error: BaseException) -> None:
+    def end(self, error: BaseException | None) -> None:
+        """Let those who wait go on, with what it brought or with `error`."""
         self._error = error
         self._landed.set()
 
     def wait(self) -> Any:
-        """What it brought. Raises what its loader raised."""
+        """What it brought. Raises what its loader raised; NotToShare, without a value, if that does not concern us."""
         self._landed.wait()
         if self._error is not None:
             raise self._error
@@ -62,23 +70,35 @@ def share(name: Name, load: Callable[[], Any]) -> Any:
     with _lock:
         other = _flights.setdefault(name, own)
     if other is not own:
-        return other.wait()
+        try:
+            return other.wait()
+        except NotToShare:
+            return share(name, load)
+    error: BaseException | None = NotToShare(None)  # the end of a thread or process is not that of those who wait
+    _pilots.depth = depth() + 1
     try:
         value = load()
         own.land(value)
-    except BaseException as error:
-        own.crash(error)
+        error = None
+        return value
+    except NotToShare as found:
+        return found.value
+    except Exception as raised:
+        error = raised
         raise
     finally:
+        _pilots.depth -= 1
         with _lock:
-            _flights.pop(name, None)
-    return value
+            del _flights[name]  # before anyone is told, so that nobody who asks again meets it
+        own.end(error)
 
 
-def piloted_here(name: Name) -> bool:
-    """Whether this very thread loads it: a loader that asks for what it is loading would wait for itself."""
-    flight = _flights.get(name)
-    return flight is not None and flight.pilot == threading.get_ident()
+_pilots = threading.local()
+
+
+def depth() -> int:
+    """How many loads this thread is in. Inside one it must not wait for another: that one may be waiting for it."""
+    return int(getattr(_pilots, "depth", 0))
 
 
 def under_way(name: Name) -> bool:

@@ -38,7 +38,7 @@ def parse(info: bytes) -> Identity:
     return Identity(fields.get("run_id", ""), fields.get("master_replid", ""), fields.get("role", ""))
 
 
-def epoch_of(identity: Identity, rotation: int) -> str:
+def epoch_of(identity: Identity, rotation: str) -> str:
     """The part of every key that changes when what Redis holds can't be relied on: 16 hexadecimal digits."""
     text = f"{identity.run_id}\n{identity.replid}\n{rotation}"
     return hashlib.blake2b(text.encode(), digest_size=EPOCH_BYTES).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from inspect import iscoroutinefunction
+from inspect import isawaitable
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -137,8 +137,12 @@ class Cache:
         tags: Collection[str] = (),
         stale_for: float = 0.0,
     ) -> Any:
-        """As `get_or_set`; `loader` may be a coroutine function, which runs in the caller's event loop."""
-        load: Callable[[], Any] = async_to_sync(loader) if iscoroutinefunction(loader) else loader
+        """As `get_or_set`; what `loader` returns may be awaitable, and is then awaited in the caller's event loop."""
+
+        def load() -> Any:
+            found = loader()
+            return async_to_sync(_awaited)(found) if isawaitable(found) else found
+
         return await sync_to_async(self.get_or_set)(key, load, ttl, tags=tags, stale_for=stale_for)
 
     async def aget_or_set_many(
@@ -169,6 +173,10 @@ class Cache:
 
     def _ttl(self, ttl: float | None) -> float | None:
         return self.backend.default_timeout if ttl is None else ttl
+
+
+async def _awaited(found: Awaitable[Any]) -> Any:
+    return await found
 
 
 def _listed(tags: Iterable[str]) -> list[str]:

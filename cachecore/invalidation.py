@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cachecore import journal
-from cachecore.breaker import is_outage
 from cachecore.location import Location
 from cachecore.statistics import INVALIDATIONS
-from cachecore.tags import digests
+from cachecore.tags import digest
 from cachecore.trust import Trusted
 
 logger = logging.getLogger(__name__)
@@ -35,6 +34,7 @@ class Performance:
         self.space = space
         self.row = row
         self.tags = frozenset(tags)
+        self.__qualname__ = type(self).__qualname__  # Django names with it what failed after a commit
 
     def __call__(self) -> None:
         while True:
@@ -46,8 +46,7 @@ class Performance:
             try:
                 mode.forget((), [(self.space, one) for one in self.tags])
             except Exception as error:
-                if not is_outage(error):
-                    raise
+                # Whatever it was, stamps are still there: to go on trusting this Redis would be to tell old values.
                 self.location.lose(mode, error)
                 continue
             self.location.performed.append(self.row)
@@ -62,7 +61,7 @@ def invalidate(location: Location, space: str, tags: Iterable[str]) -> None:
     """
     if isinstance(tags, str):
         raise TypeError("tags must be an iterable of strings, not one string")
-    found = digests(tags)
+    found = {digest(tag) for tag in tags}
     if not found:
         return
     if not journal.installed():
@@ -70,7 +69,7 @@ def invalidate(location: Location, space: str, tags: Iterable[str]) -> None:
     location.counts.add("tags:", INVALIDATIONS, len(found))
     connection = connections[journal.database()]
     gathered: dict[tuple[Location, str], set[bytes]] | None = getattr(connection, _GATHERED, None)
-    if gathered is not None:
+    if gathered is not None and connection.in_atomic_block:
         gathered.setdefault((location, space), set()).update(found)
     else:
         _write(connection, location, space, found)
@@ -90,15 +89,20 @@ def gathering(using: str | None = None) -> Iterator[None]:
     setattr(connection, _GATHERED, gathered)
     try:
         yield
+    except BaseException:
+        # If the caller goes on, so does what was written before; a transaction that can't, commits nothing anyway.
+        with suppress(DatabaseError):
+            _write_all(connection, gathered)
+        raise
+    else:
+        _write_all(connection, gathered)
     finally:
         setattr(connection, _GATHERED, None)
-    for (location, space), tags in gathered.items():
-        _write(connection, location, space, tags)
 
 
 def pending(space: str, tags: Collection[bytes]) -> bool:
     """Whether the current transaction has invalidated one of `tags`: what is cached is what it was before."""
-    connection = connections[journal.database()]
+    connection = connections[_database()]
     if not connection.in_atomic_block:
         return False
     gathered: dict[tuple[Any, str], set[bytes]] = getattr(connection, _GATHERED, None) or {}
@@ -110,12 +114,21 @@ def pending(space: str, tags: Collection[bytes]) -> bool:
 
 def may_store() -> bool:
     """Whether what the current transaction reads is what everyone else reads, so that it may be cached."""
-    connection = connections[journal.database()]
-    return journal.dialect(connection).may_store(connection)
+    connection = connections[_database()]
+    return not connection.in_atomic_block or (journal.installed() and journal.dialect(connection).may_store(connection))
+
+
+def _write_all(connection: BaseDatabaseWrapper, gathered: dict[tuple[Location, str], set[bytes]]) -> None:
+    for (location, space), tags in gathered.items():
+        _write(connection, location, space, tags)
+
+
+def _database() -> str:
+    return journal.database() if journal.installed() else DEFAULT_DB_ALIAS
 
 
 def _write(connection: BaseDatabaseWrapper, location: Location, space: str, tags: Collection[bytes]) -> None:
-    row = journal.write(connection, space, sorted(tags))
+    row = journal.write(connection, space, tags)
     performance = Performance(location, space, row, tags)
     # Robust: the commit has happened, so its caller must not get an error; others perform the row if this fails.
     transaction.on_commit(performance, using=connection.alias, robust=True)

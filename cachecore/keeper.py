@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from redis.exceptions import RedisError
 
 from cachecore import identity, journal
 from cachecore.breaker import is_outage
@@ -27,6 +29,7 @@ ROUND = 0.5  # seconds between two looks at a trusted Redis
 # An invalidation that its own process did not mark as performed within this many seconds is performed by another.
 # With ROUND, and the time to mark, it is well below the 2 seconds that are promised.
 ORPHANED = 1.0
+PROBE = 1_000  # milliseconds that the key lives which a probe writes
 LEASE = 3.0  # seconds that the lock of a load outlives its process
 
 
@@ -52,12 +55,12 @@ class Keeper:
         self._at_once = at_once
         self._woken.set()
 
-    def stop(self) -> None:
-        """End the thread and its connections, and wait for that."""
+    def stop(self, patience: float = 10.0) -> None:
+        """End the thread and its connections, and wait for that, for so many seconds at most."""
         self._stopped = True
         self._woken.set()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=10)
+            self._thread.join(patience)
 
     def _run(self) -> None:
         pause = 0.0
@@ -68,22 +71,45 @@ class Keeper:
             self._at_once = False
             if self._stopped:
                 break
-            mode = self._location.mode
-            if isinstance(mode, Trusted):
+            try:
+                pause = self._round(just_lost=woken and not at_once)
+            except Exception:  # a keeper that ended would leave a process that trusts Redis for ever
+                logger.exception("the cache's keeper failed")
                 pause = ROUND
-                if not self._tend(mode):
-                    pause = 0.0
-            elif woken and not at_once:
-                pause = self._location.breaker.pause()
-            else:
-                pause = 0.0 if self._probe() else self._location.breaker.pause()
+        self._hand_in()
         self._close()
+
+    def _hand_in(self) -> None:
+        """What nobody will do once this thread has ended."""
+        location = self._location
+        last = location.known_mode
+        if isinstance(last, Trusted):
+            self._tend(last)  # what was counted and performed since the last round
+        elif location.owes and journal.installed():
+            try:
+                for space in location.spaces:
+                    journal.rotate(self._database(), space)
+            except Exception as error:
+                self._complain(error)
+
+    def _round(self, *, just_lost: bool) -> float:
+        """Look, or ask; the seconds until the next round."""
+        location = self._location
+        while location.retired:
+            location.retired.pop().close()
+        mode = location.mode
+        if isinstance(mode, Trusted):
+            return ROUND if self._tend(mode) else 0.0
+        if just_lost:
+            return location.breaker.pause()
+        return 0.0 if self._probe() else location.breaker.pause()
 
     # --- While Redis is trusted -----------------------------------------------------------------------------
 
     def _tend(self, mode: Trusted) -> bool:
         """One round. False if trust is lost."""
         location = self._location
+        began = monotonic()
         try:
             found = self._ask(mode)
         except Exception as error:
@@ -95,6 +121,7 @@ class Keeper:
             location.lose(mode, "another server answers, or the same one with another history", at_once=True)
             return False
         if not journal.installed():
+            mode.looked_at = began
             return True
         try:
             if journal.rotation(self._database(), location.spaces) != mode.rotation:
@@ -103,13 +130,13 @@ class Keeper:
             self._mark_performed()
             self._perform(mode, ORPHANED)
             location.seen["journal_length"] = journal.length(self._database(), location.spaces)
+        except (RedisError, OSError) as error:
+            location.lose(mode, error)
+            return False
         except Exception as error:
-            if is_outage(error):
-                location.lose(mode, error)
-                return False
-            # Without the database nothing new is committed, so nothing in Redis becomes wrong either.
-            self._complain(error)
+            self._complain(error)  # plain keys are still served; what stands under tags is not, after a second
         else:
+            mode.looked_at = began
             self._content()
         return True
 
@@ -149,9 +176,13 @@ class Keeper:
         candidate = None
         try:
             candidate = Trusted(location.server, location.params)
-            candidate.redis.ping()
+            began = monotonic()
+            # It must take writes: one that is full would be trusted and lost again in turn.
+            candidate.redis.set(f"{sorted(location.spaces)[0]}:probe", b"", px=PROBE)
             assert candidate.identity is not None
-            if journal.installed():
+            if not journal.installed():
+                candidate.rotation = location.rotate_alone()
+            else:
                 self._rotate()
                 location.collect()
                 self._replay(candidate)
@@ -159,7 +190,10 @@ class Keeper:
                 candidate.rotation = journal.rotation(self._database(), location.spaces)
             candidate.epoch = identity.epoch_of(candidate.identity, candidate.rotation)
             self._repay(candidate)
-            location.trust(candidate)
+            candidate.looked_at = began
+            if not location.trust(candidate, self):
+                candidate.close()
+                return False
             self._content()
         except Exception as error:
             location.breaker.failed(str(error))
@@ -173,9 +207,14 @@ class Keeper:
         return True
 
     def _rotate(self) -> None:
-        for space in sorted(self._location.must_rotate):
-            journal.rotate(self._database(), space)
-            self._location.must_rotate.discard(space)
+        given_up = self._location.must_rotate
+        while given_up:
+            space = given_up.pop()  # before it is done: given up once more meanwhile, it is done once more
+            try:
+                journal.rotate(self._database(), space)
+            except Exception:
+                given_up.add(space)
+                raise
 
     def _replay(self, candidate: Trusted) -> None:
         """Perform in Redis all that is unperformed in the journal."""

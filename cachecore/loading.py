@@ -17,6 +17,7 @@ from cachecore.location import Mode
 from cachecore.memory import MISSING
 from cachecore.records import fresh, held_value, keep
 from cachecore.statistics import HITS, MISSES, SETS, STALE
+from cachecore.tags import Tagged
 from cachecore.trust import Trusted
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Stamps = Sequence[bytes | None]
 class LoaderFailed(Exception):
     """Carries what a loader raised past the handling of Redis's own errors."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__(repr(error))
         self.error = error
 
@@ -78,7 +79,7 @@ class Reading:
     def _through(self, mode: Mode, *, patient: bool) -> Any:
         """One attempt in `mode`: the value, or MISSING if another process's load was waited for: then read again."""
         store = self.backend.store(mode)
-        if self.digests and not isinstance(mode, Trusted) and not mode.follower.catch_up():
+        if self.digests and not mode.current():
             return self._load(mode, None)
         (found,), stamps = store.read([self.made], self.digests)
         held = held_value(found, self.digests, stamps)
@@ -87,47 +88,61 @@ class Reading:
             return held.value
         if not invalidation.may_store():
             return self._load(mode, None)
+        bridge = held if held is not None and self._may_bridge(held) else None
         if None in stamps:
             stamps = store.stamped(self.digests)
             if None in stamps:  # invalidated while they were made: such a load must be neither kept nor shared
                 return self._load(mode, None)
         name = (id(self.backend.location), self.made, tuple(stamps))
-        if held is not None and flights.under_way(name):
-            self._count(STALE)
-            return held.value
-        if flights.piloted_here(name):
-            return self._load(mode, None)
+        if flights.depth():
+            return self._unshared(mode, stamps)
+        if bridge is not None and flights.under_way(name):
+            return self._stale(bridge)
         try:
-            return self._fly(mode, name, stamps, patient=patient)
+            return self._fly(mode, name, stamps, bridge, patient=patient)
         except LoaderFailed:
-            if held is None:
+            if bridge is None:
                 raise
-            self._count(STALE)
-            return held.value
+            return self._stale(bridge)
 
-    def _fly(self, mode: Mode, name: flights.Name, stamps: Stamps, *, patient: bool) -> Any:
+    def _fly(self, mode: Mode, name: flights.Name, stamps: Stamps, bridge: Tagged | None, *, patient: bool) -> Any:
         if not isinstance(mode, Trusted):
             return flights.share(name, lambda: self._load(mode, stamps))
         lock = self._lock(stamps)
 
         def fly() -> Any:
             with flights.lease(self.backend.location, mode, lock) as ours:
-                return (True, self._load(mode, stamps)) if ours or not patient else (False, None)
+                if not ours and patient:
+                    return False, None
+                try:
+                    return True, self._load(mode, stamps)
+                except flights.NotToShare as found:
+                    raise flights.NotToShare((True, found.value)) from None
 
         loaded, value = flights.share(name, fly)
         if loaded:
             return value
+        if bridge is not None:
+            return self._stale(bridge)
         flights.await_release(mode.redis, lock, LONGEST_WAIT)
         return MISSING
 
+    def _unshared(self, mode: Mode, stamps: Stamps | None) -> Any:
+        try:
+            return self._load(mode, stamps)
+        except flights.NotToShare as found:
+            return found.value
+
     def _load(self, mode: Mode, stamps: Stamps | None) -> Any:
-        """Load, and keep it under `stamps` unless these are None."""
+        """Load, and keep it under `stamps` unless these are None. Raises NotToShare with what is not yet true."""
         self._count(MISSES)
         try:
             value = self.loader()
-        except BaseException as error:
+        except Exception as error:
             raise LoaderFailed(error) from error
         if stamps is not None:
+            if not invalidation.may_store():
+                raise flights.NotToShare(value)  # the loader itself has written
             try:
                 keep(self.backend.store(mode), {self.made: (value, self.digests, stamps)}, self.ttl, self.stale_for)
                 self._count(SETS)
@@ -136,6 +151,14 @@ class Reading:
                     raise
                 self.backend.location.lose(mode, error)
         return value
+
+    def _may_bridge(self, held: Tagged) -> bool:
+        """Whether a value past its time may be told while another load runs, or after one failed."""
+        return held.until is not None and time.time() < held.until + self.stale_for
+
+    def _stale(self, bridge: Tagged) -> Any:
+        self._count(STALE)
+        return bridge.value
 
     def _lock(self, stamps: Stamps) -> str:
         text = b"\0".join([self.made.encode("utf-8", "surrogatepass"), *(stamp or b"" for stamp in stamps)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cachecore import invalidation, tags
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Loader = Callable[[list[str]], Mapping[str, Any]]
 Tags = Mapping[str, tuple[bytes, ...]]
-Stamps = dict[bytes, bytes | None]
+Stamps = dict[str, list[bytes | None]]  # by key
 
 
 def read_many(
@@ -42,44 +42,41 @@ def read_many(
         return found
     loaded = dict(loader(missing))
     values = {
-        backend.make_and_validate_key(key): (value, digests[key], [stamps[one] for one in digests[key]])
+        backend.make_and_validate_key(key): (value, digests[key], stamps[key])
         for key, value in loaded.items()
-        if all(one in stamps for one in digests[key])
+        if key in stamps
     }
-    try:
-        keep(backend.store(mode), values, ttl)
-        for key in loaded:
+    if invalidation.may_store():  # the loader may have written
+        try:
+            keep(backend.store(mode), values, ttl)
+        except Exception as error:
+            _bear(backend, mode, error)
+        for key in stamps.keys() & loaded.keys():
             counts.add(key, SETS)
-    except Exception as error:
-        _bear(backend, mode, error)
     return {key: (found | loaded)[key] for key in wanted if key in found or key in loaded}
 
 
 def _held(backend: CacheBackend, mode: Mode, digests: Tags) -> tuple[dict[str, Any], Stamps]:
-    """What may be told, by key, and the stamps under which the rest may be kept: none of those that may not."""
-    known = isinstance(mode, Trusted) or mode.follower.catch_up()
+    """What may be told, by key, and the stamps under which what is missing may be kept, as far as it may."""
+    known = mode.current()
     usable = {key: own for key, own in digests.items() if known and not invalidation.pending(backend.space, own)}
     store = backend.store(mode)
     every = tuple({one: None for own in usable.values() for one in own})
     made = [backend.make_and_validate_key(key) for key in usable]
     values, current = store.read(made, every) if usable else ([], [])
-    stamps: Stamps = dict(zip(every, current, strict=True))
+    now = dict(zip(every, current, strict=True))
     found = {}
     for (key, own), value in zip(usable.items(), values, strict=True):
-        held = held_value(value, own, [stamps[one] for one in own])
+        held = held_value(value, own, [now[one] for one in own])
         if held is not None and fresh(held):
             found[key] = held.value
     if len(found) == len(digests) or not invalidation.may_store():
         return found, {}
-    lacking = _lacking(usable, found, stamps)
+    missing = {key: own for key, own in usable.items() if key not in found}
+    lacking = list({one: None for own in missing.values() for one in own if now[one] is None})
     if lacking:
-        stamps |= zip(lacking, store.stamped(lacking), strict=True)
-    return found, stamps
-
-
-def _lacking(usable: Tags, found: Mapping[str, Any], stamps: Stamps) -> Sequence[bytes]:
-    missing = {one: None for key, own in usable.items() if key not in found for one in own}
-    return [one for one in missing if stamps[one] is None]
+        now |= zip(lacking, store.stamped(lacking), strict=True)
+    return found, {key: [now[one] for one in own] for key, own in missing.items()}
 
 
 def _bear(backend: CacheBackend, mode: Mode, error: Exception) -> None:

@@ -16,6 +16,7 @@ from cachecore import patterns
 from cachecore.tags import new_stamp
 
 OUTAGE_TIMEOUT = 60.0  # seconds that a value set during an outage lives at most
+STAMPS_PER_KEY = 4  # that memory has room for: a stamp that goes takes its values along
 MISSING: Any = object()
 
 
@@ -62,8 +63,13 @@ class Memory(LocMemCache):
 
     def set(self, key: str, value: Any, timeout: Any = None, version: int | None = None) -> None:
         pickled = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        end = self.get_backend_timeout(timeout)
         with self._lock:
-            self._set(key, pickled, timeout)  # type: ignore[attr-defined]  # LocMemCache's
+            if len(self._cache) >= self._max_entries and key not in self._cache:
+                self._cull()
+            self._cache[key] = pickled
+            self._cache.move_to_end(key, last=False)
+            self._expire_info[key] = end
 
     def _cull(self) -> None:
         # LocMemCache drops a third at once; one makes room too, and the least recently used goes, not a third of all.
@@ -97,6 +103,9 @@ class Memory(LocMemCache):
     def stamps(self, digests: Sequence[bytes]) -> list[bytes | None]:
         """The stamps of `digests`, None for those that have none."""
         with self._lock:
+            for one in digests:
+                if one in self._stamps:
+                    self._stamps.move_to_end(one)
             return [self._stamps.get(one) for one in digests]
 
     def stamped(self, digests: Sequence[bytes]) -> list[bytes | None]:
@@ -107,7 +116,7 @@ class Memory(LocMemCache):
                     self._stamps[one] = new_stamp()
                 self._stamps.move_to_end(one)
             found: list[bytes | None] = [self._stamps[one] for one in digests]
-            while len(self._stamps) > max(self._max_entries, len(digests)):
+            while len(self._stamps) > max(self._max_entries * STAMPS_PER_KEY, len(digests)):
                 self._stamps.popitem(last=False)
             return found
 

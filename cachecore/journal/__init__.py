@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, router
+from django.db import DEFAULT_DB_ALIAS, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cachecore.journal import postgres, sqlite
@@ -32,6 +32,7 @@ def dialect(connection: BaseDatabaseWrapper) -> ModuleType:
     raise NotImplementedError("the journal of invalidations needs PostgreSQL or SQLite")
 
 
+@cache
 def installed() -> bool:
     """Whether this project has a journal; without one values can't be tagged."""
     return apps.is_installed("cachecore")
@@ -49,12 +50,15 @@ def write(connection: BaseDatabaseWrapper, space: str, digests: Collection[bytes
 
 
 def unperformed(connection: BaseDatabaseWrapper, spaces: Collection[str], older_than: float = 0.0) -> list[Row]:
-    """The rows of `spaces` that nobody is known to have performed and that are older than so many seconds."""
+    """The rows of `spaces` that nobody is known to have performed; of the last so many seconds, none."""
+    ago = dialect(connection).AGO
+    # A row of the future is old too: the clock was set back.
     statement = f"""
         SELECT id, space, digests FROM cachecore_invalidation
-        WHERE performed_at IS NULL AND space IN ({_marks(spaces)}) AND created_at <= {dialect(connection).AGO}
+        WHERE performed_at IS NULL AND space IN ({_marks(spaces)})
+              AND (created_at <= {ago} OR created_at > {ago})
         ORDER BY id LIMIT {CHUNK}"""
-    rows = _all(connection, statement, [*spaces, older_than])
+    rows = _all(connection, statement, [*spaces, older_than, 0])
     return [Row.read(*row) for row in rows]
 
 
@@ -69,10 +73,10 @@ def mark(connection: BaseDatabaseWrapper, ids: Sequence[int]) -> None:
         _do(connection, statement, [0, *some])
 
 
-def rotation(connection: BaseDatabaseWrapper, spaces: Collection[str]) -> int:
-    """How often one of `spaces` was given up: a part of the epoch."""
-    statement = f"SELECT coalesce(sum(number), 0) FROM cachecore_rotation WHERE space IN ({_marks(spaces)})"
-    return int(_all(connection, statement, list(spaces))[0][0])
+def rotation(connection: BaseDatabaseWrapper, spaces: Collection[str]) -> str:
+    """How often each of `spaces` was given up, those that never were left out: a part of the epoch."""
+    statement = f"SELECT space, number FROM cachecore_rotation WHERE space IN ({_marks(spaces)})"
+    return ",".join(f"{space}={number}" for space, number in sorted(_all(connection, statement, list(spaces))))
 
 
 def rotate(connection: BaseDatabaseWrapper, space: str) -> None:
@@ -94,12 +98,14 @@ def prune(connection: BaseDatabaseWrapper, space: str) -> None:
         WHERE id IN (SELECT id FROM cachecore_invalidation
                      WHERE performed_at IS NULL AND space = %s AND created_at < {ago} LIMIT {CHUNK})
         RETURNING id"""
-    if _all(connection, abandoned, [0, space, KEEP]):
-        rotate(connection, space)
+    with transaction.atomic(using=connection.alias):  # both or neither: rows that only look performed are lost
+        if _all(connection, abandoned, [0, space, KEEP]):
+            rotate(connection, space)
     performed = f"""
         DELETE FROM cachecore_invalidation
         WHERE id IN (SELECT id FROM cachecore_invalidation WHERE performed_at < {ago} LIMIT {CHUNK})"""
-    _do(connection, performed, [KEEP])
+    while _do(connection, performed, [KEEP]) == CHUNK:
+        pass
 
 
 def follow(
@@ -130,6 +136,7 @@ def _all(connection: BaseDatabaseWrapper, statement: str, parameters: list[Any])
         return list(cursor.fetchall())
 
 
-def _do(connection: BaseDatabaseWrapper, statement: str, parameters: list[Any]) -> None:
+def _do(connection: BaseDatabaseWrapper, statement: str, parameters: list[Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
+        return int(cursor.rowcount)
