@@ -1,18 +1,19 @@
-"""An answer kept for a moment: whoever asks meanwhile gets the same one, and questions never pile up."""
+"""An answer kept for a moment: whoever asks meanwhile gets the same one, nobody waits for long, nothing piles up."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Generic, NamedTuple, TypeVar
 
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 T = TypeVar("T")
 
 FRESH = 1.0  # seconds that an answer serves everyone
-PATIENCE = 0.5  # seconds to wait for an answer that somebody else asks for
+PATIENCE = 0.5  # seconds to wait for an answer
 OLD = 10.0  # seconds after which an answer is told to nobody
 
 
@@ -24,36 +25,66 @@ class Kept(NamedTuple, Generic[T]):
 
 
 class Recent(Generic[T]):
-    """Asks in the thread of the first who wants to know; at most one thread asks at a time."""
+    """Asks in a thread of its own, at most one question at a time: what hangs there hangs nobody else.
+
+    With `in_thread` false whoever wants to know asks himself, in his own transaction.
+    """
 
     def __init__(self, ask: Callable[[], T], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.in_thread = True
         self._ask = ask
         self._clock = clock
-        self._asking = threading.Lock()
+        self._lock = threading.Lock()  # held for looking and starting only
+        self._open: Future[T] | None = None
         self._kept: Kept[T] | None = None
 
     def read(self) -> T:
-        """An answer of the last second; of the last ten, while a new one is awaited for longer than half a second.
+        """An answer of the last second; of the last ten, where a new one takes longer than half a second.
 
         Raises OperationalError where there is none, and whatever the question raises.
         """
-        if (kept := self._younger_than(FRESH)) is not None:
-            return kept.answer
-        if not self._asking.acquire(timeout=PATIENCE):
+        with self._lock:
+            if (kept := self._younger_than(FRESH)) is not None:
+                return kept.answer
+            if self._open is None or self._open.done():
+                self._open = self._begin()
+            question = self._open
+        try:
+            return question.result(PATIENCE)
+        except TimeoutError:
+            if question.done():  # at the last moment
+                return question.result()
             if (kept := self._younger_than(OLD)) is not None:
                 return kept.answer
-            raise OperationalError("the database has not answered a question that is still open")
-        try:
-            if (kept := self._younger_than(FRESH)) is None:
-                began = self._clock()
-                kept = self._kept = Kept(began, self._ask())
-            return kept.answer
-        finally:
-            self._asking.release()
+            raise OperationalError("the database has not answered a question that is still open") from None
 
     def forget(self) -> None:
         """Ask anew next time."""
         self._kept = None
+
+    def _begin(self) -> Future[T]:
+        question: Future[T] = Future()
+        if self.in_thread:
+            threading.Thread(target=self._answer_and_leave, args=(question,), name="figures", daemon=True).start()
+        else:
+            self._answer(question)
+        return question
+
+    def _answer_and_leave(self, question: Future[T]) -> None:
+        try:
+            self._answer(question)
+        finally:
+            connections.close_all()
+
+    def _answer(self, question: Future[T]) -> None:
+        began = self._clock()
+        try:
+            answer = self._ask()
+        except BaseException as error:
+            question.set_exception(error)
+        else:
+            self._kept = Kept(began, answer)
+            question.set_result(answer)
 
     def _younger_than(self, seconds: float) -> Kept[T] | None:
         kept = self._kept

@@ -57,11 +57,19 @@ def busy_log(db: None) -> None:
     baker.make(Event, _quantity=3, priority=2)
     baker.make(Event, state=Event.State.DEAD)
     now = timezone.now()
-    minute: dict[str, Any] = {"minute_busy": 6.0, "minute_available": 60.0, "minute_seconds": 60, "minute_processed": 1200}
+    minute: dict[str, Any] = {"minute_busy": 6.0, "minute_available": 60.0, "minute_seconds": 60}
     latency = [0] * BUCKETS
     latency[3] = 1200
     started: dict[str, Any] = {"started_at": now, "heartbeat_at": now, "process_started": 0}
-    baker.make(Worker, **started, **minute, busy_seconds=7.5, available_seconds=70.0, minute_latency=latency)
+    baker.make(
+        Worker,
+        **started,
+        **minute,
+        minute_processed=1200,
+        busy_seconds=7.5,
+        available_seconds=70.0,
+        minute_latency=latency,
+    )
     baker.make(Latency, event_type="test.record", priority=2, bucket=3, events=60, seconds=0.5)
     baker.make(Latency, event_type="test.record", priority=2, bucket=5, events=40, seconds=1.5)
 

@@ -59,11 +59,19 @@ class Situation:
         """A worker at work on a log that is nearly empty."""
         Lane.ensure()
         now = timezone.now()
-        busy: dict[str, Any] = {"minute_busy": 30.0, "minute_available": 60.0, "minute_seconds": 60, "minute_processed": 6_000}
+        busy: dict[str, Any] = {"minute_busy": 30.0, "minute_available": 60.0, "minute_seconds": 60}
         alive: dict[str, Any] = {"started_at": now, "heartbeat_at": now, "process_started": 0}
         latency = [0] * BUCKETS
         latency[QUICK] = 6_000
-        baker.make(Worker, **alive, **busy, minute_latency=latency, busy_seconds=100.0, available_seconds=200.0)
+        baker.make(
+            Worker,
+            **alive,
+            **busy,
+            minute_processed=6_000,
+            minute_latency=latency,
+            busy_seconds=100.0,
+            available_seconds=200.0,
+        )
         baker.make(Tally, lane=1, processed=10_000, failed=10)
         baker.make(Latency, event_type="a", priority=2, bucket=QUICK, events=10_000, seconds=300)
         baker.make(Latency, event_type="b", priority=3, bucket=SLOW, events=1, seconds=20)
