@@ -49,6 +49,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     derived: bool = False  # the server derived event_id of the content: never a conflict
     refusal: str = ""  # why it can never be applied: accepted as dead
     raw: bytes | None = None  # the payload as sent, kept when refused
+    request_id: str | None = None  # of the HTTP request that brought it, up to 64 characters
 
 
 def parse(body: bytes) -> NewEvent:

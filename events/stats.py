@@ -2,15 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from django.db import connections
 from django.db.models import Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
 from events.conf import conf
-from events.models import Event, Worker
+from events.latency import BUCKETS, quantile
+from events.log.depth import Depth, depth
+from events.models import Departed, Event, Latency, Tally, Worker
+from events.recent import Recent
 
 FULL_SHARE = 0.8  # of the capacity: where backpressure begins
+RECENT_DEATH = timedelta(minutes=5)
+QUANTILES = (0.5, 0.95, 0.99)
+PRIORITIES: dict[int, str] = {priority.value: str(priority.label) for priority in Event.Priority}
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """What the workers alive did in the last minute; in less, if they are younger. Times are in seconds."""
+
+    processed: int = 0
+    busy: float = 0.0
+    available: float = 0.0
+    throughput: float = 0.0  # events a second
+    latency: list[int] = field(default_factory=list)  # events by bucket of events.latency.BOUNDS
+
+    @property
+    def utilization(self) -> float:
+        """Busy time over available time, 0 to 1."""
+        return min(1.0, self.busy / self.available) if self.available else 0.0
+
+    @property
+    def seconds_per_event(self) -> float:
+        """Busy time over events applied."""
+        return self.busy / self.processed if self.processed else 0.0
+
+    def quantiles(self) -> dict[float, float | None]:
+        """Seconds from receipt to done within which each share of QUANTILES was; None where nothing was done."""
+        return {share: quantile(self.latency, share) for share in QUANTILES}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All figures of one moment. Counters are since the log began and never go backwards."""
+
+    processed: int
+    failed: int  # attempts
+    depth: Depth
+    capacity: int
+    minute: Minute
+    busy_seconds: float
+    available_seconds: float
+    alive: list[Worker]
+    stalled: list[Worker]  # alive, and without progress for EVENT_BATCH_TIMEOUT though events were ready all the time
+    died_recently: int  # worker processes, in the last five minutes
+    latencies: list[tuple[str, int, int, int, float]]  # event type, priority, bucket, events, seconds
+
+    @property
+    def backpressure(self) -> bool:
+        return backpressure(self.depth.pending)
 
 
 def pending_count(limit: int | None = None) -> int:
@@ -26,8 +82,7 @@ def workers_alive() -> int:
 
 def drain_rate() -> float:
     """Events applied a second over the last minute, by all workers that are alive."""
-    minute = _last_minute()
-    return float(minute["throughput"])
+    return minute_of(Worker.objects.alive()).throughput
 
 
 def backpressure(pending: int) -> bool:
@@ -35,35 +90,106 @@ def backpressure(pending: int) -> bool:
     return pending >= FULL_SHARE * conf.queue_capacity
 
 
-def pipeline_metrics() -> dict[str, Any]:
+def figures() -> Figures:
+    """The figures now. Nothing is counted that is done: the cost does not grow with the log."""
+    log = depth(connections["default"], conf.queue_capacity + 1)
+    counted = Tally.objects.aggregate(processed=Coalesce(Sum("processed"), 0), failed=Coalesce(Sum("failed"), 0))
+    busy, available = map(sum, zip(_seconds(Worker.objects), _seconds(Departed.objects), strict=True))
+    alive = list(Worker.objects.alive())
+    return Figures(
+        **counted,
+        depth=log,
+        capacity=conf.queue_capacity,
+        minute=minute_of(alive),
+        busy_seconds=busy,
+        available_seconds=available,
+        alive=alive,
+        stalled=_stalled(alive, max(log.oldest.values(), default=0.0)),
+        died_recently=Worker.objects.filter(died_at__gt=Now() - RECENT_DEATH).count(),
+        latencies=list(Latency.objects.values_list("event_type", "priority", "bucket", "events", "seconds")),
+    )
+
+
+def pipeline_metrics(now: Figures | None = None) -> dict[str, Any]:
     """The figures of `GET /internal/events/metrics`.
 
-    Counters are since the log began, of workers whose rows are still kept. `avg_processing_time_ms` is busy time
-    over events applied, `throughput_per_second` events applied, `worker_utilization` busy over available time:
-    each over the last minute, of the workers alive.
+    `events_processed` and `events_failed` (attempts) are since the log began. `avg_processing_time_ms` is busy time
+    over events applied, `throughput_per_second` events applied, `worker_utilization` busy over available time,
+    `latency_ms` from receipt to done: each over the last minute, of the workers alive.
     """
-    totals = Worker.objects.aggregate(processed=Coalesce(Sum("processed"), 0), failed=Coalesce(Sum("failed"), 0))
-    minute = _last_minute()
-    pending = pending_count()
+    now = now or figures()
+    minute = now.minute
     return {
-        "events_processed": totals["processed"],
-        "events_failed": totals["failed"],
-        "events_in_queue": pending,
-        "avg_processing_time_ms": round(1000 * minute["busy"] / minute["processed"], 3) if minute["processed"] else 0.0,
-        "throughput_per_second": round(minute["throughput"], 2),
-        "worker_utilization": round(min(1.0, minute["busy"] / minute["available"]), 4) if minute["available"] else 0.0,
-        "backpressure_active": backpressure(pending),
-        "workers": workers_alive(),
-        "capacity": conf.queue_capacity,
+        "events_processed": now.processed,
+        "events_failed": now.failed,
+        "events_in_queue": now.depth.pending,
+        "avg_processing_time_ms": round(1000 * minute.seconds_per_event, 3),
+        "throughput_per_second": round(minute.throughput, 2),
+        "worker_utilization": round(minute.utilization, 4),
+        "backpressure_active": now.backpressure,
+        "workers": len(now.alive),
+        "capacity": now.capacity,
+        "latency_ms": {f"p{100 * share:.0f}": _milliseconds(s) for share, s in minute.quantiles().items()},
+        "ready_by_priority": _by_priority(now.depth.ready, 0),
+        "oldest_ready_seconds": {name: _rounded(age) for name, age in _by_priority(now.depth.oldest, None).items()},
+        "waiting": now.depth.waiting,
+        "dead_letters": now.depth.dead,
+        "busy_seconds": round(now.busy_seconds, 3),
+        "available_seconds": round(now.available_seconds, 3),
+        "workers_stalled": len(now.stalled),
+        "workers_died_recently": now.died_recently,
+        "each_worker": [_told(worker, worker in now.stalled) for worker in now.alive],
     }
 
 
-def _last_minute() -> dict[str, float]:
-    """What the workers alive did in the last minute; in less, if they are younger."""
-    rows = Worker.objects.alive().values_list("minute_processed", "minute_busy", "minute_available", "minute_seconds")
+def minute_of(workers: Iterable[Worker]) -> Minute:
+    """The last minute of these workers together."""
+    rows = list(workers)
+    latency = [0] * BUCKETS
+    for row in rows:
+        for bucket, events in enumerate(row.minute_latency[:BUCKETS]):
+            latency[bucket] += events
+    return Minute(
+        processed=sum(row.minute_processed for row in rows),
+        busy=sum(row.minute_busy for row in rows),
+        available=sum(row.minute_available for row in rows),
+        throughput=sum((row.minute_processed / row.minute_seconds for row in rows if row.minute_seconds), 0.0),
+        latency=latency,
+    )
+
+
+recent = Recent(figures)  # for scrapes
+
+
+def _seconds(rows: Any) -> tuple[float, float]:
+    """Busy and available."""
+    found = rows.aggregate(busy=Coalesce(Sum("busy_seconds"), 0.0), available=Coalesce(Sum("available_seconds"), 0.0))
+    return found["busy"], found["available"]
+
+
+def _stalled(alive: list[Worker], oldest_ready: float) -> list[Worker]:
+    limit = conf.batch_timeout
+    return [worker for worker in alive if worker.idle_seconds >= limit and oldest_ready >= limit]
+
+
+def _told(worker: Worker, stalled: bool) -> dict[str, Any]:
     return {
-        "processed": sum(row[0] for row in rows),
-        "busy": sum(row[1] for row in rows),
-        "available": sum(row[2] for row in rows),
-        "throughput": sum(processed / seconds for processed, _, _, seconds in rows if seconds),
+        "worker": str(worker),
+        "state": "stalled" if stalled else "alive",
+        "processed": worker.processed,
+        "failed": worker.failed,
+        "batches": worker.batches,
+        "idle_seconds": _rounded(worker.idle_seconds),
     }
+
+
+def _by_priority(values: dict[int, Any], absent: Any) -> dict[str, Any]:
+    return {name: values.get(value, absent) for value, name in PRIORITIES.items()}
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(1000 * seconds, 3)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -7,17 +7,17 @@ themselves. On SQLite there is nothing to ring: workers see the file's version c
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from typing import Any
 
 import psycopg
+import structlog
 from django.db import connections
 
 from events.conf import conf
 
-logger = logging.getLogger(__name__)
+logger = structlog.stdlib.get_logger(__name__)
 
 CHANNEL = "rhiz_events"
 INTERVAL = 0.003  # seconds between two NOTIFYs of one process: each takes a lock that all commits with one share
@@ -64,7 +64,7 @@ class Bell:
                 connection.execute(f"notify {CHANNEL}")
                 self.closed.wait(INTERVAL)
             except Exception as error:  # whatever it is, the poll serves
-                logger.debug("bell not rung: %s", error)
+                logger.debug("bell not rung", error=str(error))
                 connection = None
                 self.closed.wait(PATIENCE)
         if connection is not None:

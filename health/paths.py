@@ -1,12 +1,13 @@
-"""The paths that probes ask."""
+"""The paths that probes and scrapes ask."""
 
 from __future__ import annotations
 
 LIVE = ("/health", "/livez")
 READY = ("/health/ready", "/readyz")
 DETAILED = ("/health/detailed",)
+METRICS = ("/metrics",)
 
-_PROBES = frozenset(path for paths in (LIVE, READY, DETAILED) for path in paths)
+_PROBES = frozenset(path for paths in (LIVE, READY, DETAILED, METRICS) for path in paths)
 
 
 def is_probe(path: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from health import paths, views
+from health import metrics, paths, views
 
 
 def _routes(view: type[views.ProbeView], addresses: tuple[str, ...]) -> list[URLPattern]:
@@ -15,4 +15,5 @@ urlpatterns = [
     *_routes(views.LiveView, paths.LIVE),
     *_routes(views.ReadyView, paths.READY),
     *_routes(views.DetailedView, paths.DETAILED),
+    *_routes(metrics.MetricsView, paths.METRICS),
 ]

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +74,17 @@ class Environment:
         written = ",".join(default)
         parts = self._read(name, list(default), self._env.list, accepts, written=written)
         return [part.strip() for part in parts if part.strip()]
+
+    def networks(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """Internet addresses or networks, such as `10.0.0.0/8`."""
+        accepts = "addresses or networks between commas"
+        values = self.words(name, default, accepts)
+        for value in values:
+            try:
+                ip_network(value)
+            except ValueError:
+                self.mistake(name, accepts, f"holds {value!r}")
+        return values
 
     def database(self, name: str, default: str, **options: Any) -> dict[str, Any]:
         """A database URL as a Django database; only PostgreSQL and SQLite. The URL is never repeated in errors."""

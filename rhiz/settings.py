@@ -36,7 +36,7 @@ INTERNAL_RATE_LIMIT = env.text(
     "events per key as number/second, /minute, /hour or /day",
     pattern=r"[1-9]\d*/(second|minute|hour|day)",
 )
-METRICS_ALLOW = env.words("METRICS_ALLOW", ("127.0.0.1", "::1"), "addresses or networks between commas")
+METRICS_ALLOW = env.networks("METRICS_ALLOW", ("127.0.0.1", "::1"))
 PORT = env.integer("PORT", 8000, 1, 65_535)
 
 # --- The event log; `events.conf` has the same defaults -------------------------------------------------------
@@ -112,6 +112,7 @@ CACHES = {
 }
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_FORMAT = env.choice("LOG_FORMAT", "line", "line", "json")
 
 env.finish()
 
@@ -132,6 +133,7 @@ INSTALLED_APPS = [
     "rhiz.graph",
 ]
 MIDDLEWARE = [
+    "events.intake.request_id.named_requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -207,11 +209,12 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W009", "security.W021", "se
 
 # --- Logs -----------------------------------------------------------------------------------------------------
 
+LOGGING_CONFIG = "rhiz.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "rhiz.logs.LineFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"chosen": {"()": "rhiz.logs.formatter", "form": LOG_FORMAT}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "chosen"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Django's own handlers would print the same record a second time.
     "loggers": {

@@ -68,6 +68,15 @@ def _empty_cache() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _figures_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees figures that another was told a moment before; all see those of their own transaction."""
+    from events import stats
+
+    stats.recent.forget()
+    monkeypatch.setattr(stats.recent, "in_thread", False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _silence(django_db_setup: None) -> Iterator[None]:
     """What keeps connections of its own to the test database ends before that can be dropped."""
@@ -95,12 +104,14 @@ def _only_tests_are_kept_from_the_database(django_db_blocker: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What only PostgreSQL or Redis can be asked is left out where they are not, and counted as deselected."""
+    """What only PostgreSQL, Redis or promtool can be asked is left out where they are not, counted as deselected."""
     absent = []
     if not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
         absent.append("postgresql")
     if not settings.REDIS_URL:
         absent.append("redis")
+    if not shutil.which("promtool"):
+        absent.append("promtool")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

@@ -27,6 +27,7 @@ FIELDS = (
     "occurred_at",
     "payload",
     "last_error",
+    "request_id",
 )
 
 

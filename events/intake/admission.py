@@ -6,12 +6,12 @@ the requests, and what this process has appended since is added: the estimate er
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 
+import structlog
 from django.db import connections
 
 from events import stats
@@ -24,7 +24,7 @@ STALE_AFTER = 1.0  # seconds; an older sample (and two intervals old) says nothi
 IDLE_END = 10.0  # seconds without traffic until the thread ends
 LONGEST_RETRY = 60  # seconds
 
-logger = logging.getLogger(__name__)
+logger = structlog.stdlib.get_logger(__name__)
 
 
 class Admission:

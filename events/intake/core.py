@@ -5,13 +5,14 @@ A door with an append of its own (group commit) calls `read`, `admit`, its appen
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.db import Error as DatabaseFailure
+from msgspec import structs
 
 from events import registry
 from events.envelope import NewEvent, parse, parse_array, parse_lines
@@ -20,12 +21,13 @@ from events.intake import problems
 from events.intake.admission import Admission, admission
 from events.intake.answer import Answer
 from events.intake.problems import Problem, ProblemError
+from events.intake.request_id import current
 from events.log.append import Appended, append_new
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
 
-logger = logging.getLogger(__name__)
+logger = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def _outcomes(submission: Submission, appended: list[Appended]) -> list[Appended
     for item in submission.items:
         outcome = item if isinstance(item, Rejection) else next(results)
         if isinstance(outcome, Appended) and outcome.status == "conflict":
-            logger.warning("event %s was sent again with another content", outcome.event_id)
+            logger.warning("event was sent again with another content", event_id=str(outcome.event_id))
             outcome = Rejection(problems.conflict(outcome.event_id), outcome.event_id)
         outcomes.append(outcome)
     return outcomes
@@ -152,8 +154,8 @@ def _result(index: int, outcome: Appended | Rejection) -> dict[str, Any]:
 
 
 def _known(events: Iterable[NewEvent | EnvelopeError]) -> list[NewEvent | Rejection]:
-    """Each event whose type has a processor; a rejection in the place of every other."""
-    known = registry.known_types()
+    """Each event whose type has a processor, under the request's name; a rejection in the place of every other."""
+    known, request_id = registry.known_types(), current()
     items: list[NewEvent | Rejection] = []
     for event in events:
         if isinstance(event, EnvelopeError):
@@ -162,7 +164,7 @@ def _known(events: Iterable[NewEvent | EnvelopeError]) -> list[NewEvent | Reject
             error = EnvelopeError("event_type", f"{event.event_type!r} is unknown", ", ".join(sorted(known)))
             items.append(Rejection(problems.not_an_event(error), event.event_id))
         else:
-            items.append(event)
+            items.append(structs.replace(event, request_id=request_id) if request_id else event)
     return items
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
+import structlog
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,7 +24,7 @@ LARGEST_PAGE = 500
 IDS_LIMIT = 1_000  # that one request may name
 BOUND = 10_000  # events that one request by filter changes; `more` says to ask again
 
-logger = logging.getLogger(__name__)
+logger = structlog.stdlib.get_logger(__name__)
 
 
 class Filter(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,7 +79,7 @@ class RequeueView(InternalView):
         selection = _selection(request)
         ids, more = _bounded(selection.dead().filter(raw=None))
         requeued = Event.objects.requeue(ids)
-        logger.info("%s dead letters requeued", requeued)
+        logger.info("dead letters requeued", events=requeued)
         return Response({"requeued": requeued, "more": more})
 
 
@@ -90,7 +90,7 @@ class DiscardView(InternalView):
         selection = _selection(request)
         ids, more = _bounded(selection.dead())
         discarded = Event.objects.dead().discard(ids, note=selection.note)
-        logger.info("%s dead letters discarded", discarded)
+        logger.info("dead letters discarded", events=discarded, note=selection.note)
         return Response({"discarded": discarded, "more": more})
 
 

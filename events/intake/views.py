@@ -27,10 +27,10 @@ class EventsView(InternalView):
 
 
 class MetricsView(InternalView):
-    """The pipeline's figures."""
+    """The pipeline's figures, of the last second; `/metrics` tells the same ones to Prometheus."""
 
     def get(self, request: Request) -> Response:
-        return Response(stats.pipeline_metrics())
+        return Response(stats.pipeline_metrics(stats.recent.read()))
 
 
 class EventView(InternalView):
@@ -52,6 +52,7 @@ def told(event: Event) -> dict[str, Any]:
         "attempts": event.attempts,
         "crashes": event.crashes,
         "error": event.last_error or None,
+        "request_id": event.request_id,
         "rev": event.rev,
         "occurred_at": event.occurred_at,
         "received_at": event.received_at,

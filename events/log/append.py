@@ -39,7 +39,7 @@ class JustPruned(EventError):
     """An event that was in the log a moment ago no longer is."""
 
 
-class Row(msgspec.Struct):
+class Row(msgspec.Struct, omit_defaults=True):
     """One event as the APPEND statements unfold it."""
 
     i: str
@@ -53,6 +53,7 @@ class Row(msgspec.Struct):
     rev: str | None
     o: str | None
     e: str | None
+    q: str | None = None
 
 
 def append(
@@ -178,6 +179,7 @@ def _document(events: list[NewEvent], instant: Callable[[datetime], str]) -> str
             e.rev,
             instant(e.occurred_at) if e.occurred_at else None,
             e.refusal or None,
+            e.request_id,
         )
         for e in events
     ]

@@ -28,16 +28,17 @@ APPEND = """
 with document as materialized (
     select nextval('events_event_id_seq') as id, clock_timestamp() as at, item.*
     from json_to_recordset(%s::json) as item (
-        i uuid, t text, d text, l smallint, r smallint, p jsonb, g text, v bigint, rev text, o timestamptz, e text
+        i uuid, t text, d text, l smallint, r smallint, p jsonb, g text, v bigint, rev text, o timestamptz, e text,
+        q text
     )
 )
 insert into events_event (
     id, event_id, event_type, did, lane, priority, payload, digest, rev, occurred_at, version,
-    state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error
+    state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error, request_id
 )
 select id, i, t, d, l, r, p, g, rev, o, coalesce(v, (extract(epoch from at) * 1000000)::bigint),
     case when e is null then 0 else 2 end, 0, 0, false, at, at,
-    case when e is null then null else at end, coalesce(e, '')
+    case when e is null then null else at end, coalesce(e, ''), q
 from document
 order by i
 on conflict (event_id) do nothing
@@ -160,9 +161,19 @@ from restore, events_event e where e.ctid = any(array(select ctid from chosen))
     )
 }
 
-COMPLETE = """
-update events_event set state = 1, attempts = attempts + 1, finished_at = clock_timestamp()
-where id = any(%s::bigint[]) and state = 0
+# What is not read by the rest of a statement runs after it, so the events' rows are always locked before the tally's.
+COUNT = """
+insert into events_tally as tally (lane, processed, failed) values (%(lane)s, %(processed)s, %(failed)s)
+on conflict (lane) do update
+set processed = tally.processed + excluded.processed, failed = tally.failed + excluded.failed
+"""
+COMPLETE = f"""
+with counted as ({COUNT}), done as (
+    update events_event set state = 1, attempts = attempts + 1, finished_at = clock_timestamp()
+    where id = any(%(ids)s::bigint[]) and state = 0
+    returning 1
+)
+select count(*), (extract(epoch from clock_timestamp()) * 1000000)::bigint from done
 """
 
 # An event that failed: tried again in `wait` seconds, or dead where that is null.
@@ -293,10 +304,22 @@ def read_suspect(connection: BaseDatabaseWrapper, event: int) -> list[tuple[Any,
         return c.execute(ENTRY_OF_SUSPECT, (event,)).fetchall()
 
 
-def complete(connection: BaseDatabaseWrapper, ids: Iterable[int]) -> int:
-    """Mark events done; how many of them were still pending."""
+def complete(connection: BaseDatabaseWrapper, ids: Sequence[int], lane: int, failed: int) -> tuple[int, int]:
+    """Mark events done, and count them and `failed` attempts in the tally of a lane that is held.
+
+    Answers how many of the events were still pending, and the time: microseconds since 1970.
+    """
+    parameters = {"ids": _array(ids), "lane": lane, "processed": len(ids), "failed": failed}
     with cursor(connection) as c:
-        return c.execute(COMPLETE, (_array(ids),)).rowcount
+        row = c.execute(COMPLETE, parameters).fetchone()
+    assert row is not None, "an aggregate answers one row"
+    return row[0], row[1]
+
+
+def count(connection: BaseDatabaseWrapper, lane: int, *, failed: int) -> None:
+    """Count attempts that failed outside a step's transaction."""
+    with cursor(connection) as c:
+        c.execute(COUNT, {"lane": lane, "processed": 0, "failed": failed})
 
 
 def fail(connection: BaseDatabaseWrapper, document: str) -> int:

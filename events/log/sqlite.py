@@ -24,13 +24,14 @@ from events.syntax import microseconds
 APPEND = """
 insert into events_event (
     event_id, event_type, did, lane, priority, payload, digest, rev, occurred_at, version,
-    state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error
+    state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error, request_id
 )
 select replace(item.value ->> 'i', '-', ''), item.value ->> 't', item.value ->> 'd', item.value ->> 'l',
     item.value ->> 'r', item.value -> 'p', item.value ->> 'g', item.value ->> 'rev', item.value ->> 'o',
     coalesce(item.value ->> 'v', :microseconds),
     case when item.value ->> 'e' is null then 0 else 2 end, 0, 0, 0, :now, :now,
-    case when item.value ->> 'e' is null then null else :now end, coalesce(item.value ->> 'e', '')
+    case when item.value ->> 'e' is null then null else :now end, coalesce(item.value ->> 'e', ''),
+    item.value ->> 'q'
 from json_each(:document) item
 where true
 order by item.key
@@ -66,6 +67,11 @@ ROWS = f"select {COLUMNS} from events_event e where e.id in (select value from j
 COMPLETE = """
 update events_event set state = 1, attempts = attempts + 1, finished_at = :now
 where id in (select value from json_each(:ids)) and state = 0
+"""
+COUNT = """
+insert into events_tally (lane, processed, failed) values (:lane, :processed, :failed)
+on conflict (lane) do update
+set processed = events_tally.processed + excluded.processed, failed = events_tally.failed + excluded.failed
 """
 FAIL = """
 update events_event set attempts = attempts + 1, last_error = :error, state = :state, finished_at = :finished_at,
@@ -184,9 +190,20 @@ def read_suspect(connection: BaseDatabaseWrapper, event: int) -> list[tuple[Any,
     return _run(connection, ENTRY_OF_SUSPECT, {"id": event, "now": instant(_now())})
 
 
-def complete(connection: BaseDatabaseWrapper, ids: Iterable[int]) -> int:
-    """Mark events done; how many of them were still pending."""
-    return _count(connection, COMPLETE, {"ids": json.dumps(list(ids)), "now": instant(_now())})
+def complete(connection: BaseDatabaseWrapper, ids: Sequence[int], lane: int, failed: int) -> tuple[int, int]:
+    """Mark events done, and count them and `failed` attempts in the tally of a lane that is held.
+
+    Answers how many of the events were still pending, and the time: microseconds since 1970.
+    """
+    now = _now()
+    done = _count(connection, COMPLETE, {"ids": json.dumps(list(ids)), "now": instant(now)})
+    _count(connection, COUNT, {"lane": lane, "processed": len(ids), "failed": failed})
+    return done, microseconds(now)
+
+
+def count(connection: BaseDatabaseWrapper, lane: int, *, failed: int) -> None:
+    """Count attempts that failed outside a step's transaction."""
+    _count(connection, COUNT, {"lane": lane, "processed": 0, "failed": failed})
 
 
 def fail(connection: BaseDatabaseWrapper, document: str) -> int:

@@ -1,6 +1,8 @@
 from events.models.dead_letter import DeadLetter
 from events.models.event import Event
 from events.models.lane import Lane
+from events.models.latency import Latency
+from events.models.tally import Departed, Tally
 from events.models.worker import Worker
 
-__all__ = ["DeadLetter", "Event", "Lane", "Worker"]
+__all__ = ["DeadLetter", "Departed", "Event", "Lane", "Latency", "Tally", "Worker"]

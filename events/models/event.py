@@ -96,6 +96,9 @@ class Event(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(default="", blank=True)
+    request_id = models.CharField(
+        max_length=64, null=True, blank=True, editable=False, help_text="of the HTTP request that brought it"
+    )
 
     objects = EventQuerySet.as_manager()
 

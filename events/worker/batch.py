@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +18,12 @@ from django.db import connections, transaction
 from cachecore import gathering
 from events.conf import conf
 from events.exceptions import EventError
+from events.latency import Latencies, observed
 from events.log import dialect
 from events.log.entry import Entry
 from events.log.faults import STATEMENT_TOOK_TOO_LONG, is_nobodys_fault, sqlstate
 from events.retry import wait_before_retry
-from events.worker.isolation import Isolation, Outcome, describe
+from events.worker.isolation import Failure, Isolation, Outcome, describe
 
 HELD_BACK = 1_000  # events of one DID that a step postpones at once
 
@@ -68,6 +69,8 @@ class Result:
     seconds: float = 0.0
     finding: float = 0.0  # seconds of it until the batch was read
     ids: list[int] = field(default_factory=list)
+    latencies: Latencies = field(default_factory=dict)  # of what was done
+    outcome: Outcome = field(default_factory=Outcome)
 
     @property
     def progress(self) -> bool:
@@ -80,8 +83,14 @@ class Result:
         return self.done + self.failed > 0
 
 
-def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result:
-    """Take one batch through its transaction.
+def step(
+    take: Take,
+    floors: Sequence[int],
+    *,
+    using: str = "default",
+    holding: Callable[[tuple[int, ...], int], None] = lambda lanes, events: None,
+) -> Result:
+    """Take one batch through its transaction. `holding` hears of its lanes and number of events once it is read.
 
     Raises Overtaken, CommitRefused, or what `is_nobodys_fault` knows; then nothing of the batch is in the database.
     """
@@ -98,11 +107,13 @@ def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result
             result.lanes = batch.lanes
             result.finding = time.monotonic() - started
             if batch.rows:
+                holding(batch.lanes, len(batch.entries))
                 with gathering(using):
                     outcome = Isolation(connection, _wait_for, impatient=take.impatient).apply(batch.entries)
-                result.postponed = _record(connection, log, batch, outcome)
+                result.postponed, finished = _record(connection, log, batch, outcome)
                 result.read = len(batch.rows)
                 result.done, result.failed = len(outcome.done), len(outcome.failed)
+                result.outcome = outcome
     except EventError:
         raise
     except Exception as error:
@@ -111,11 +122,13 @@ def step(take: Take, floors: Sequence[int], *, using: str = "default") -> Result
         if batch is None or is_nobodys_fault(error):
             raise
         if len(batch.entries) == 1:
-            _bury_or_retry(connection, log, batch.entries[0], error)
-            result.read = result.failed = 1
+            result.outcome = Outcome(failed=[_bury_or_retry(connection, log, batch, error)])
+            result.read, result.done, result.failed = 1, 0, 1
         else:
             raise CommitRefused(str(error)) from error
     result.seconds = time.monotonic() - started
+    if result.done:
+        result.latencies = observed(outcome.done, finished)
     return result
 
 
@@ -177,17 +190,20 @@ def _choose(batch: _Batch, log: Any, only: frozenset[int] | None) -> None:
             batch.entries.append(entry)
 
 
-def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> int:
-    """Write what became of the batch's events beside their effects; how many events were postponed."""
-    if outcome.done and log.complete(connection, [e.id for e in outcome.done]) != len(outcome.done):
-        raise Overtaken("an event of the batch was ended by an operator")
+def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> tuple[int, int]:
+    """Write what became of the batch's events beside their effects; how many were postponed, and when others ended."""
+    finished = failed = 0
     if outcome.failed:
-        failures = [{"id": f.entry.id, "wait": f.wait, "error": f.error} for f in outcome.failed]
-        log.fail(connection, json.dumps(failures))
+        failed = log.fail(connection, _document(outcome.failed))
+    if outcome.done or failed:
+        done = [entry.id for entry in outcome.done]
+        still_pending, finished = log.complete(connection, done, batch.lanes[0], failed)
+        if still_pending != len(done):
+            raise Overtaken("an event of the batch was ended by an operator")
     if outcome.left:
         # They follow an event that failed just now; the step that meets them next holds them back until its time.
         log.postpone(connection, [entry.id for entry in outcome.left])
-    return len(outcome.left) + _hold_back(connection, log, batch.held_up)
+    return len(outcome.left) + _hold_back(connection, log, batch.held_up), finished
 
 
 def _hold_back(connection: Any, log: Any, held_up: dict[str, tuple[int, Any]]) -> int:
@@ -200,12 +216,17 @@ def _hold_back(connection: Any, log: Any, held_up: dict[str, tuple[int, Any]]) -
     return int(log.hold_back(connection, json.dumps(behind), HELD_BACK))
 
 
-def _bury_or_retry(connection: Any, log: Any, entry: Entry, error: Exception) -> None:
+def _bury_or_retry(connection: Any, log: Any, batch: _Batch, error: Exception) -> Failure:
     """Record the failure of a single event whose own transaction could not be committed."""
-    log.fail(
-        connection,
-        json.dumps([{"id": entry.id, "wait": _wait_for(entry.attempts + 1), "error": describe(error)}]),
-    )
+    [entry] = batch.entries
+    failure = Failure(entry, describe(error), _wait_for(entry.attempts + 1))
+    with transaction.atomic(using=connection.alias):
+        log.count(connection, batch.lanes[0], failed=log.fail(connection, _document([failure])))
+    return failure
+
+
+def _document(failures: Sequence[Failure]) -> str:
+    return json.dumps([{"id": f.entry.id, "wait": f.wait, "error": f.error} for f in failures])
 
 
 def _ran_out_of_time(error: Exception, seconds: float) -> bool:

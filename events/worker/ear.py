@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import threading
 from collections.abc import Callable
 
+import structlog
 from django.db import connections
 
 from events.conf import conf
 from events.wakeup import CHANNEL, bare_connection
 
-logger = logging.getLogger(__name__)
+logger = structlog.stdlib.get_logger(__name__)
 
 LOOK = 0.01  # seconds between two looks at the SQLite file's version
 PATIENCE = 2.0  # seconds until the next try to listen
@@ -47,7 +47,7 @@ class Ear:
                         for _ in connection.notifies(timeout=1.0, stop_after=1):
                             self.heard()
             except Exception as error:  # the poll serves meanwhile; the runner tells of an outage
-                logger.debug("not listening: %s", error)
+                logger.debug("not listening", error=str(error))
                 self._stopped.wait(PATIENCE)
 
     def _watch_file(self) -> None:
@@ -62,4 +62,4 @@ class Ear:
                     seen = version
                     self.heard()
         except sqlite3.Error as error:
-            logger.warning("the database file can't be watched, polling instead: %s", error)
+            logger.warning("the database file can't be watched, polling instead", error=str(error))

@@ -8,7 +8,6 @@ So an event that kills its process is found, and innocents do not die of somebod
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import time
@@ -16,16 +15,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import psutil
+import structlog
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from events.models import Event, Worker
+from events.models import Event, Latency, Worker
 from events.models.worker import SILENCE
 from events.worker.work import Work
 
-logger = logging.getLogger(__name__)
+logger = structlog.stdlib.get_logger(__name__)
 
 CAREFUL = 300.0  # seconds that the fleet is careful after a death
 DEATHS_ALONE = 3  # an event that was alone in so many dying processes is dead-lettered
@@ -64,8 +64,9 @@ class Membership:
         now = time.monotonic()
         if now - self._last_beat > SILENCE / 3:
             self._unbroken_since = now
-        figures = self.work.figures()
-        if self._mine().update(heartbeat_at=Now(), died_at=None, **figures) == 0:
+        if not self._write(died_at=None):
+            # Its seconds were kept when the row was deleted: a new row begins anew.
+            self.work.begin()
             self.join()
         self._last_beat = time.monotonic()
         self.find_dead()
@@ -77,7 +78,7 @@ class Membership:
 
     def leave(self) -> None:
         """Say goodbye."""
-        self._mine().update(heartbeat_at=Now(), stopped_at=Now(), announced=[], alone=False, **self.work.figures())
+        self._write(stopped_at=Now(), announced=[], alone=False)
 
     def must_be_careful(self) -> bool:
         """Whether a worker has died in the last five minutes."""
@@ -108,7 +109,7 @@ class Membership:
         events.update(crashes=F("crashes") + 1)
         guilty = events.filter(crashes__gte=DEATHS_ALONE)
         for event_id in guilty.values_list("event_id", flat=True):
-            logger.error("event dead: took %d processes down with it event_id=%s", DEATHS_ALONE, event_id)
+            logger.error("event dead", event_id=str(event_id), error=f"took {DEATHS_ALONE} processes down with it")
         guilty.update(
             state=Event.State.DEAD,
             finished_at=Now(),
@@ -119,6 +120,21 @@ class Membership:
         """Whether some event waits to run alone."""
         return Event.objects.using(self.using).filter(state=Event.State.PENDING, suspect=True).exists()
 
+    def _write(self, **changes: object) -> bool:
+        """Write a heartbeat and the latencies seen since the last; whether the row was still there.
+
+        Where nobody can tell if the commit arrived, they are written again: a histogram may bear that, a counter of
+        events may not, and is kept by the steps themselves.
+        """
+        latencies = self.work.take_latencies()
+        try:
+            with transaction.atomic(using=self.using):
+                Latency.objects.using(self.using).add(latencies)
+                return self._mine().update(heartbeat_at=Now(), **changes, **self.work.figures()) > 0
+        except Exception:
+            self.work.put_back(latencies)
+            raise
+
     def _mine(self) -> QuerySet[Worker]:
         return Worker.objects.using(self.using).filter(pk=self.id)
 
@@ -128,7 +144,7 @@ class Membership:
             if still.update(died_at=Now()) == 0:
                 return  # another worker was first
             dead = Worker.objects.using(self.using).get(pk=pk)
-            logger.warning("worker %s died without a goodbye announced=%d", dead, len(dead.announced))
+            logger.warning("worker died without a goodbye", worker=str(dead), announced=len(dead.announced))
             if dead.announced:
                 self.accuse(dead.announced, alone=dead.alone)
 

@@ -34,7 +34,7 @@ class Housekeeping:
 
     def tidy(self) -> None:
         """One round; ends early when told to stop."""
-        Worker.objects.using(self.using).ended_long_ago().delete()
+        Worker.objects.using(self.using).ended_long_ago().forget()
         for _ in prune(using=self.using, stopped=self._stopped):
             pass
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
-logger = logging.getLogger(__name__)
+import structlog
+
+logger = structlog.stdlib.get_logger(__name__)
 
 FIRST_PAUSE = 0.05  # seconds
 LONGEST_PAUSE = 5.0
@@ -30,13 +31,13 @@ class Outage:
             return self._next()
         self._told = now
         reason = " ".join(str(error).split()) or type(error).__name__
-        logger.warning("database away for %.0f s, trying again: %s", now - self.since, reason[:300])
+        logger.warning("database away, trying again", seconds=round(now - self.since), error=reason[:300])
         return self._next()
 
     def is_over(self) -> None:
         """Note a success."""
         if self.since is not None:
-            logger.warning("database back after %.1f s", time.monotonic() - self.since)
+            logger.warning("database back", seconds=round(time.monotonic() - self.since, 1))
             self.since = None
 
     def _next(self) -> float:

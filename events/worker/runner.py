@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+import structlog
 from django.db import close_old_connections, connections
 
 from events.conf import conf
@@ -34,7 +35,7 @@ from events.worker.steps import Steps
 from events.worker.watchdog import Watchdog
 from events.worker.work import Work
 
-logger = logging.getLogger(__name__)
+logger = structlog.stdlib.get_logger(__name__)
 
 POLL = 0.25  # seconds: however deaf a worker is, it looks for events this often
 BREATH = 0.003  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
@@ -70,7 +71,6 @@ class Runner:
         self.probe = Probe(self, health_port) if health_port else None
         self.pool = ThreadPoolExecutor(self.slots + 1, thread_name_prefix="step")
         self.running = 0
-        self.last_progress = time.monotonic()
         self._dirty = False  # somebody rang while steps ran: look once more before resting
         self._careful = False
         self._suspects = False
@@ -91,7 +91,7 @@ class Runner:
         ear = Ear(self._heard, using=self.using)
         chores = [asyncio.create_task(chore) for chore in (self._beat(), self._poll(), self._keep_house())]
         if not self._stopping.is_set():
-            logger.info("worker started name=%s slots=%d lanes=%d", self.membership.host, self.slots, conf.lanes)
+            logger.info("worker started", host=self.membership.host, slots=self.slots, lanes=conf.lanes)
             self.wake()
         await self._stopping.wait()
         ear.stop()
@@ -104,7 +104,7 @@ class Runner:
         if self._stopping.is_set():
             logger.warning("stopped twice: steps in hand are rolled back")
             os._exit(0)
-        logger.info("worker stopping steps_in_hand=%d", self.running)
+        logger.info("worker stopping", steps_in_hand=self.running)
         self._stopping.set()
 
     def wake(self) -> None:
@@ -154,7 +154,7 @@ class Runner:
         except (Overtaken, OutOfTime):
             wanted = 1
         except CommitRefused as error:
-            logger.warning("a batch was refused at commit, taking its events one by one: %s", error)
+            logger.warning("a batch was refused at commit, taking its events one by one", error=str(error))
             self.pace.one_by_one()
             wanted = 1
         except Exception as error:
@@ -173,17 +173,15 @@ class Runner:
     def _learn(self, result: Result, limit: int) -> int:
         """Learn from a step's result; how many more steps it calls for."""
         self.outage.is_over()
+        self.work.progressed = time.monotonic()  # or it looked, and there was nothing that it could take
         if not result.progress:
             return 0
-        self.last_progress = time.monotonic()
         if not result.applied:
             return 1
-        self.work.add(result.done, result.failed, result.seconds)
-        if result.failed:
-            logger.info("attempts failed count=%d lanes=%s", result.failed, list(result.lanes)[:8])
+        self.work.add(result.done, result.failed, result.latencies)
         full = self.pace.took(result.read, limit, result.seconds)
         if full:
-            self.crew.full_batch(result.read, self.last_progress)
+            self.crew.full_batch(result.read, self.work.progressed)
         else:
             self.crew.partial_batch()
         self.work.crew = self.crew.size
@@ -191,7 +189,7 @@ class Runner:
 
     def _seconds_for(self, error: Exception) -> float:
         if is_contention(error):
-            logger.debug("step repeated: %s", error)
+            logger.debug("step repeated", error=str(error))
             return CONTENTION_PAUSE
         if not is_nobodys_fault(error) and self.outage.since is None:
             logger.error("a step failed outside its processors", exc_info=error)
@@ -269,7 +267,7 @@ class Runner:
             try:
                 await self._in_thread(self.housekeeping.tidy)
             except Exception as error:
-                logger.info("housekeeping is left for later: %s", error)
+                logger.info("housekeeping is left for later", error=str(error))
 
     async def _finish(self) -> None:
         """Let the steps in hand end, say goodbye; what takes too long is left to the server to roll back."""
@@ -281,9 +279,9 @@ class Runner:
             await asyncio.wait_for(self._in_thread(self.membership.leave), timeout=0.5)
         except Exception as error:
             clean = False
-            logger.info("left without a goodbye: %s", error or "no answer")
+            logger.info("left without a goodbye", error=str(error) or "no answer")
         self.watchdog.stop()
-        logger.info("worker stopped processed=%d", self.work.figures()["processed"])
+        logger.info("worker stopped", processed=self.work.figures()["processed"])
         if not clean:
             logging.shutdown()
             os._exit(0)

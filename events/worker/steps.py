@@ -11,6 +11,7 @@ from events.exceptions import EventError
 from events.log import dialect
 from events.worker.batch import OutOfTime, Overtaken, Result, Take, peek, step
 from events.worker.fleet import Membership
+from events.worker.lines import tell
 from events.worker.watchdog import Watchdog
 
 REPEATS = 8  # of batches that failed by nobody's fault on a healthy connection, before it is taken for somebody's
@@ -33,7 +34,9 @@ class Steps:
         """
         try:
             with self.watchdog.watching():
-                result = step(replace(take, impatient=self._in_vain >= REPEATS), floors, using=self.using)
+                take = replace(take, impatient=self._in_vain >= REPEATS)
+                with self.membership.work.step() as holding:
+                    result = step(take, floors, using=self.using, holding=holding)
         except OutOfTime as error:
             self.membership.accuse(error.ids, alone=take.suspect is not None)
             raise
@@ -43,6 +46,7 @@ class Steps:
             self._in_vain = self._in_vain + 1 if connections[self.using].is_usable() else 0
             raise
         self._in_vain = 0
+        tell(result.outcome, using=self.using)
         return result
 
     def announced(self, take: Take, floors: Sequence[int]) -> Result:

@@ -18,7 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-logger = logging.getLogger(__name__)
+import structlog
+
+logger = structlog.stdlib.get_logger(__name__)
 
 EXIT_CODE = 70  # EX_SOFTWARE
 TICK = 0.25  # seconds
@@ -71,7 +73,7 @@ class Watchdog:
         if frame is None or waits_for_database(frame):
             return
         stack = "".join(traceback.format_stack(frame))
-        logger.critical("a batch has not ended in %.1f s; this process exits. It is here:\n%s", self.seconds, stack)
+        logger.critical("a batch has not ended; this process exits", seconds=self.seconds, stack=stack)
         logging.shutdown()
         os._exit(EXIT_CODE)
 

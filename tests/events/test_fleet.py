@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 from model_bakery import baker
 
-from events.models import Event, Worker
+from events.models import Departed, Event, Latency, Worker
 from events.models.worker import SILENCE
 from events.worker.fleet import CAREFUL, DEATHS_ALONE, Membership, host_name
 from events.worker.work import Work
@@ -126,9 +126,10 @@ def test_a_worker_taken_for_dead_by_mistake_comes_back_with_its_next_heartbeat(m
 
 def test_figures_of_the_heartbeat_are_busy_time_over_available_time(member: Membership) -> None:
     member.work.started -= 10
-    member.work._history[0] = (member.work.started, 0, 0.0, 0.0)
+    member.work._history[0] = member.work._history[0]._replace(at=member.work.started)
     member.work.crew = 2
-    member.work.add(processed=30, failed=2, seconds=5.0)
+    member.work.add(processed=30, failed=2)
+    member.work._busy += 5.0
     member.beat()
     row = Worker.objects.get(pk=member.id)
     assert (row.processed, row.failed, row.minute_processed) == (30, 2, 30)
@@ -141,3 +142,40 @@ def test_a_newcomer_believes_a_silence_that_it_did_not_hear(member: Membership) 
     member.find_dead(newcomer=True)
     silent.refresh_from_db()
     assert silent.died_at is not None
+
+
+def test_a_step_in_hand_is_busy_already_and_one_that_failed_was_busy_too(member: Membership) -> None:
+    work = member.work
+    with work.step():
+        pass  # it found nothing
+    assert work.figures()["busy_seconds"] == 0
+    with pytest.raises(ValueError, match="rolled back"), work.step() as holding:
+        holding((3,), 300)
+        figures = work.figures()
+        assert [(batch["events"], batch["lanes"]) for batch in figures["batches"]] == [(300, (3,))]
+        raise ValueError("rolled back")
+    assert 0 < figures["busy_seconds"] <= work.figures()["busy_seconds"]
+    assert work.figures()["batches"] == []
+
+
+def test_latencies_that_could_not_be_written_are_written_with_the_next_heartbeat(
+    member: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member.work.add(2, 0, {("a", 1, 3): (2, 9_000)})
+    with monkeypatch.context() as patched:
+        patched.setattr(Membership, "_mine", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            member.beat()
+    assert not Latency.objects.exists()
+    member.beat()
+    member.beat()
+    assert [(row.bucket, row.events, row.seconds) for row in Latency.objects.all()] == [(3, 2, 0.009)]
+
+
+def test_a_row_that_was_deleted_begins_anew_so_that_nothing_counts_twice(member: Membership) -> None:
+    member.work._busy += 5.0
+    member.beat()
+    Worker.objects.all().forget()
+    member.beat()
+    busy = sum(Worker.objects.values_list("busy_seconds", flat=True))
+    assert busy + Departed.objects.get().busy_seconds == pytest.approx(5.0)

@@ -73,7 +73,7 @@ def test_a_database_that_is_away_is_503(api: APIClient, monkeypatch: pytest.Monk
     def fail() -> dict[str, object]:
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(stats, "pipeline_metrics", fail)
+    monkeypatch.setattr(stats.recent, "_ask", fail)
     response = api.get("/internal/events/metrics")
     assert (response.status_code, response["Content-Type"]) == (503, "application/problem+json")
     assert int(response["Retry-After"]) > 0

@@ -10,8 +10,10 @@ from django.utils import timezone
 from model_bakery import baker
 from pytest_django import Settings
 
-from events.models import Event, Worker
+from events.latency import BUCKETS, by_bucket
+from events.models import Event, Lane, Worker
 from events.stats import drain_rate, pending_count, pipeline_metrics, workers_alive
+from events.worker.housekeeping import Housekeeping
 
 pytestmark = pytest.mark.django_db
 
@@ -33,14 +35,66 @@ def test_utilization_is_busy_time_over_available_time_and_not_the_queue_over_the
     assert drain_rate() == 50.0
 
 
-def test_a_dead_worker_counts_in_the_totals_and_not_in_the_last_minute() -> None:
-    worker(slots=1, processed=7, failed=2, minute_processed=7, minute_seconds=60, died_at=timezone.now())
+def test_a_dead_worker_does_not_count_in_the_last_minute() -> None:
+    worker(slots=1, minute_processed=7, minute_seconds=60, died_at=timezone.now())
     silent = timezone.now() - timedelta(hours=1)
-    worker(slots=1, processed=5, heartbeat_at=silent, minute_processed=5, minute_seconds=60)
+    worker(slots=1, heartbeat_at=silent, minute_processed=5, minute_seconds=60)
     metrics = pipeline_metrics()
-    assert (metrics["events_processed"], metrics["events_failed"]) == (12, 2)
     assert metrics["throughput_per_second"] == 0.0
+    assert metrics["workers_died_recently"] == 1
     assert workers_alive() == 0
+
+
+def test_seconds_of_workers_whose_rows_are_deleted_go_on_counting() -> None:
+    long_ago = timezone.now() - timedelta(hours=25)
+    worker(busy_seconds=2.0, available_seconds=10.0)
+    worker(busy_seconds=3.0, available_seconds=20.0, stopped_at=long_ago)
+    worker(busy_seconds=4.0, available_seconds=30.0, died_at=long_ago)
+    before = pipeline_metrics()
+    Housekeeping().tidy()
+    after = pipeline_metrics()
+    assert Worker.objects.count() == 1
+    assert (after["busy_seconds"], after["available_seconds"]) == (9.0, 60.0)
+    assert (before["busy_seconds"], before["available_seconds"]) == (9.0, 60.0)
+    assert Worker.objects.ended_long_ago().forget() == 0
+
+
+def test_quantiles_are_of_the_last_minute_of_the_workers_alive() -> None:
+    quick, slow = by_bucket({("a", 1, 3): (99, 0)}), by_bucket({("a", 1, 10): (1, 0)})
+    worker(minute_latency=quick)
+    worker(minute_latency=slow)
+    worker(minute_latency=[1000] * BUCKETS, died_at=timezone.now())
+    told = pipeline_metrics()["latency_ms"]
+    assert 5 < told["p50"] < told["p95"] < told["p99"] <= 10
+
+
+def test_depth_is_told_by_priority_with_the_age_of_the_oldest() -> None:
+    Lane.ensure()
+    moment = timezone.now() - timedelta(seconds=90)
+    later = timezone.now() + timedelta(seconds=90)
+    baker.make(Event, _quantity=3, priority=2, received_at=moment)
+    baker.make(Event, _quantity=2, priority=0)
+    baker.make(Event, available_at=later)
+    baker.make(Event, state=Event.State.DEAD)
+    baker.make(Event, state=Event.State.DONE, received_at=moment - timedelta(days=1))
+    metrics = pipeline_metrics()
+    assert metrics["ready_by_priority"] == {"low": 2, "normal": 0, "high": 3, "critical": 0}
+    assert metrics["oldest_ready_seconds"]["high"] == pytest.approx(90, abs=5)
+    assert metrics["oldest_ready_seconds"]["low"] == pytest.approx(0, abs=5)
+    assert metrics["oldest_ready_seconds"]["critical"] is None
+    assert (metrics["events_in_queue"], metrics["waiting"], metrics["dead_letters"]) == (6, 1, 1)
+
+
+@pytest.mark.parametrize(("idle", "age", "stalled"), [(60, 60, 1), (60, 5, 0), (5, 60, 0)])
+def test_a_worker_without_progress_is_stalled_if_events_were_ready_all_the_time(
+    idle: float, age: float, stalled: int
+) -> None:
+    Lane.ensure()
+    baker.make(Event, received_at=timezone.now() - timedelta(seconds=age))
+    worker(idle_seconds=idle)
+    metrics = pipeline_metrics()
+    assert metrics["workers_stalled"] == stalled
+    assert metrics["each_worker"][0]["state"] == ("stalled" if stalled else "alive")
 
 
 def test_backpressure_is_computed_from_what_is_there(settings: Settings) -> None:

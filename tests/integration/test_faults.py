@@ -93,7 +93,7 @@ def test_the_stack_of_a_batch_that_hangs_is_logged(start: Start) -> None:
     append([event(1, do="loop")])
     worker = start(EVENT_BATCH_TIMEOUT="1")
     assert worker.wait() == 70
-    assert "a batch has not ended in 1.0 s" in worker.said()
+    assert "a batch has not ended" in worker.said()
     assert "tests/recorder/processors.py" in worker.said()
 
 

@@ -77,7 +77,7 @@ def test_a_worker_waits_for_a_database_that_is_away_at_its_start(server: Postgre
         eventually(lambda: "database away" in process.said())
         server.start()
         eventually(pending(server.url))
-        assert "database back after" in process.said()
+        assert "database back" in process.said()
         assert "Traceback" not in process.said()
 
 

@@ -64,6 +64,14 @@ def test_urls_with_passwords_are_not_repeated() -> None:
     assert "hunter2" not in done.stderr
 
 
+@pytest.mark.parametrize("given", ["prometheus.internal", "10.0.0.0/33", "10.0.0.1/8"])
+def test_what_is_no_address_may_not_read_metrics(given: str) -> None:
+    done = run("manage.py", "check", variables={**PRODUCTION, "METRICS_ALLOW": f"127.0.0.1,{given}"})
+
+    assert done.returncode == 1
+    assert f"METRICS_ALLOW holds '{given}'; it accepts addresses or networks between commas" in done.stderr
+
+
 def test_debug_needs_nothing() -> None:
     assert setting("settings.DEBUG", {"DEBUG": "1"}) == "True"
 

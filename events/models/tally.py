@@ -1,0 +1,32 @@
+"""Counters that never go backwards, whatever becomes of the processes that counted."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Tally(models.Model):
+    """What was done in one lane since the log began.
+
+    A step adds to it in its own transaction, so it says what the log says even if the worker is killed; and as the
+    step holds the lane, no other step waits for the row.
+    """
+
+    lane = models.SmallIntegerField(primary_key=True)
+    processed = models.BigIntegerField(default=0, help_text="events applied")
+    failed = models.BigIntegerField(default=0, help_text="attempts that failed")
+
+    def __str__(self) -> str:
+        return f"tally of lane {self.lane}"
+
+
+class Departed(models.Model):
+    """One row: the seconds of all workers whose rows are deleted."""
+
+    ONLY = 1  # its id
+
+    busy_seconds = models.FloatField(default=0)
+    available_seconds = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return "workers departed"
