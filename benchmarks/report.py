@@ -56,12 +56,31 @@ def text(figures: Figures) -> str:
             for name, by_events in figures["memory"].items()
             for events, found in by_events.items()
         ]
+    if "cache" in figures:
+        lines += _cache(figures["cache"])
     lines += ["", "Targets"]
     lines += [
         f"  {'met   ' if v['met'] else 'MISSED'}  {v['target']:58}{v['value']:>12,}  ({v['bound']})"
         for v in verdicts(figures)
     ]
     return "\n".join(lines)
+
+
+def _cache(found: Figures) -> list[str]:
+    lines: list[str] = []
+    for heading, part, unit in (
+        ("Calls of the cache", "calls", "us"),
+        ("With the breaker open", "breaker open", "us"),
+        ("Invalidation of one person's keys among", "invalidation", "ms"),
+    ):
+        lines += ["", f"{heading} ({unit})"]
+        for name, by_whom in found[part].items():
+            shown = ", ".join(f"{who} {value:,.2f}" for who, value in by_whom.items())
+            lines.append(f"  {name if not name.isdigit() else f'{int(name):,} keys':24}{shown}")
+    hung = found["hung"]
+    lines += ["", f"{hung['calls']:,} calls on a Redis that hangs: {hung['ms']} ms"]
+    lines[-1] += f"; in local memory {hung['ms in local memory']} ms"
+    return lines
 
 
 def write(figures: Figures, machine: dict[str, object], seconds: float, *, quick: bool) -> Path:

@@ -20,6 +20,8 @@ class Scale:
     sqlite: int
     sqlite_seconds: float  # of appending, beside a worker that is busy for most of them
     memory: tuple[int, int]
+    cache_calls: int  # of each kind and contestant
+    cache_keys: tuple[int, ...]  # among which one person's are invalidated
 
 
 FULL = Scale(
@@ -34,6 +36,8 @@ FULL = Scale(
     sqlite=60_000,
     sqlite_seconds=7.0,
     memory=(10_000, 1_000_000),
+    cache_calls=6_000,
+    cache_keys=(1_000, 10_000, 100_000, 1_000_000),
 )
 QUICK = Scale(
     rounds=1,
@@ -47,4 +51,6 @@ QUICK = Scale(
     sqlite=6_000,
     sqlite_seconds=2.0,
     memory=(2_000, 20_000),
+    cache_calls=600,
+    cache_keys=(1_000, 10_000),
 )

@@ -52,6 +52,28 @@ def growth(name: str) -> Callable[[Figures], float]:
     return figure
 
 
+def cache(*path: str) -> Callable[[Figures], float]:
+    """A figure of the cache's part."""
+
+    def figure(figures: Figures) -> float:
+        found = figures["cache"]
+        for name in path:
+            found = found[name]
+        return float(found)
+
+    return figure
+
+
+def beside(part: str, name: str, peer: str) -> Callable[[Figures], float]:
+    """Our time for a call as a multiple of a peer's."""
+    return ratio(cache(part, name, "rhiz"), cache(part, name, peer))
+
+
+def invalidated(size: int, way: str) -> Callable[[Figures], float]:
+    """Milliseconds to invalidate one person's keys among `size`."""
+    return cache("invalidation", str(size), way)
+
+
 NOOP, RELATIONSHIPS = "rhiz, no-op", "rhiz, relationships"
 RAW_NOOP, RAW_RELATIONSHIPS = "raw limit, no-op", "raw limit, relationships"
 
@@ -99,4 +121,38 @@ TARGETS = [
     ),
     Target("replay, peak memory for many events: times that for few", growth("replay"), at_most=1.2),
     Target("worker, peak memory for many events: times that for few", growth("worker"), at_most=1.2),
+    *(
+        Target(
+            f"cache, hit of a {size} value: times raw django-redis", beside("calls", name, "django-redis"), at_most=1.25
+        )
+        for size, name in (
+            ("small", "get, small"),
+            ("10 kB", "get, 10 kB"),
+            ("small, tagged", "get under a tag, small"),
+        )
+    ),
+    *(
+        Target(
+            f"cache, {name} with the breaker open: times LocMemCache",
+            beside("breaker open", name, "LocMemCache"),
+            at_most=1.5,
+        )
+        for name in ("get", "set")
+    ),
+    Target(
+        "cache, 1,000 calls on a Redis that hangs: above the same in memory",
+        lambda figures: figures["cache"]["hung"]["ms"] - figures["cache"]["hung"]["ms in local memory"],
+        at_most=300.0,
+        unit=" ms",
+    ),
+    Target(
+        "cache, by tag at 100,000 keys: times faster than delete_pattern",
+        ratio(invalidated(100_000, "delete_pattern"), invalidated(100_000, "by tag, in Redis")),
+        at_least=1_000.0,
+    ),
+    Target(
+        "cache, by tag at 1,000,000 keys: times the time at 1,000",
+        ratio(invalidated(1_000_000, "by tag, in Redis"), invalidated(1_000, "by tag, in Redis")),
+        at_most=1.5,
+    ),
 ]

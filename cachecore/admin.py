@@ -34,7 +34,7 @@ class InvalidationAdmin(admin.ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         panels = [_panel(alias) for alias in settings.CACHES]
-        return super().changelist_view(request, {"caches": panels, **(extra_context or {})})
+        return super().changelist_view(request, {"title": "Cache", "caches": panels, **(extra_context or {})})
 
 
 def _panel(alias: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from cachecore import invalidation, patterns
 from cachecore.breaker import is_outage
 from cachecore.conf import conf
-from cachecore.location import Mode, location
+from cachecore.location import Mode, joined, location
 from cachecore.memory import MISSING, Memory
 from cachecore.records import fresh, held_value
 from cachecore.redis_store import RedisStore
@@ -31,7 +31,7 @@ class CacheBackend(BaseCache):
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
         super().__init__({"TIMEOUT": conf.default_ttl, **params})
         self.params = params
-        self.location = location(",".join(server) if isinstance(server, list) else server, params)
+        self.location = location(joined(server), params)
         self.space = self.key_prefix  # whose invalidations concern it
         self.location.add_space(self.space)
         self._redis: tuple[Trusted | None, Any] = (None, None)
@@ -131,7 +131,7 @@ class CacheBackend(BaseCache):
         held, store = self._redis
         if held is not mode:
             client = mode.client(self.params)
-            store = RedisStore(client, mode.epoch, self.space, self._count_unverified)
+            store = RedisStore(client, mode.ask, mode.epoch, self.space, self._count_unverified)
             self._redis = (mode, store)
         return store
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from threading import Lock
 from time import monotonic
@@ -25,7 +25,7 @@ PAUSE = 1.0  # seconds without another try after the journal could not be read
 class Follower:
     """Keeps one Memory at most `CACHE_FALLBACK_STALENESS` seconds behind the journal."""
 
-    def __init__(self, memory: Memory, spaces: Collection[str]) -> None:
+    def __init__(self, memory: Memory, spaces: Callable[[], Collection[str]]) -> None:
         self._memory = memory
         self._spaces = spaces
         self._lock = Lock()
@@ -63,7 +63,7 @@ class Follower:
     def _read(self) -> None:
         if self._connection is None:
             self._connection = own_connection(journal.database())
-        since, rows = journal.follow(self._connection, self._spaces, self._since)
+        since, rows = journal.follow(self._connection, self._spaces(), self._since)
         if since is None or (self._since is not None and monotonic() - self._read_at > LONGEST_GAP):
             self._memory.drop(None)
         for row in rows:

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cachecore import journal
 from cachecore.breaker import is_outage
 from cachecore.location import Location
 from cachecore.statistics import INVALIDATIONS
-from cachecore.tags import digests
+from cachecore.tags import digest
 from cachecore.trust import Trusted
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def invalidate(location: Location, space: str, tags: Iterable[str]) -> None:
     """
     if isinstance(tags, str):
         raise TypeError("tags must be an iterable of strings, not one string")
-    found = digests(tags)
+    found = {digest(tag) for tag in tags}
     if not found:
         return
     if not journal.installed():
@@ -98,7 +98,7 @@ def gathering(using: str | None = None) -> Iterator[None]:
 
 def pending(space: str, tags: Collection[bytes]) -> bool:
     """Whether the current transaction has invalidated one of `tags`: what is cached is what it was before."""
-    connection = connections[journal.database()]
+    connection = connections[_database()]
     if not connection.in_atomic_block:
         return False
     gathered: dict[tuple[Any, str], set[bytes]] = getattr(connection, _GATHERED, None) or {}
@@ -110,12 +110,16 @@ def pending(space: str, tags: Collection[bytes]) -> bool:
 
 def may_store() -> bool:
     """Whether what the current transaction reads is what everyone else reads, so that it may be cached."""
-    connection = connections[journal.database()]
-    return journal.dialect(connection).may_store(connection)
+    connection = connections[_database()]
+    return not connection.in_atomic_block or (journal.installed() and journal.dialect(connection).may_store(connection))
+
+
+def _database() -> str:
+    return journal.database() if journal.installed() else DEFAULT_DB_ALIAS
 
 
 def _write(connection: BaseDatabaseWrapper, location: Location, space: str, tags: Collection[bytes]) -> None:
-    row = journal.write(connection, space, sorted(tags))
+    row = journal.write(connection, space, tags)
     performance = Performance(location, space, row, tags)
     # Robust: the commit has happened, so its caller must not get an error; others perform the row if this fails.
     transaction.on_commit(performance, using=connection.alias, robust=True)

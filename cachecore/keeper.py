@@ -52,12 +52,12 @@ class Keeper:
         self._at_once = at_once
         self._woken.set()
 
-    def stop(self) -> None:
-        """End the thread and its connections, and wait for that."""
+    def stop(self, patience: float = 10.0) -> None:
+        """End the thread and its connections, and wait for that, for so many seconds at most."""
         self._stopped = True
         self._woken.set()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=10)
+            self._thread.join(patience)
 
     def _run(self) -> None:
         pause = 0.0
@@ -68,16 +68,27 @@ class Keeper:
             self._at_once = False
             if self._stopped:
                 break
-            mode = self._location.mode
-            if isinstance(mode, Trusted):
+            try:
+                pause = self._round(just_lost=woken and not at_once)
+            except Exception:  # a keeper that ended would leave a process that trusts Redis for ever
+                logger.exception("the cache's keeper failed")
                 pause = ROUND
-                if not self._tend(mode):
-                    pause = 0.0
-            elif woken and not at_once:
-                pause = self._location.breaker.pause()
-            else:
-                pause = 0.0 if self._probe() else self._location.breaker.pause()
+        last = self._location.known_mode
+        if isinstance(last, Trusted):
+            self._tend(last)  # what was counted and performed since the last round
         self._close()
+
+    def _round(self, *, just_lost: bool) -> float:
+        """Look, or ask; the seconds until the next round."""
+        location = self._location
+        while location.retired:
+            location.retired.pop().close()
+        mode = location.mode
+        if isinstance(mode, Trusted):
+            return ROUND if self._tend(mode) else 0.0
+        if just_lost:
+            return location.breaker.pause()
+        return 0.0 if self._probe() else location.breaker.pause()
 
     # --- While Redis is trusted -----------------------------------------------------------------------------
 
@@ -159,7 +170,9 @@ class Keeper:
                 candidate.rotation = journal.rotation(self._database(), location.spaces)
             candidate.epoch = identity.epoch_of(candidate.identity, candidate.rotation)
             self._repay(candidate)
-            location.trust(candidate)
+            if not location.trust(candidate):
+                candidate.close()
+                return False
             self._content()
         except Exception as error:
             location.breaker.failed(str(error))
@@ -173,9 +186,14 @@ class Keeper:
         return True
 
     def _rotate(self) -> None:
-        for space in sorted(self._location.must_rotate):
-            journal.rotate(self._database(), space)
-            self._location.must_rotate.discard(space)
+        given_up = self._location.must_rotate
+        while given_up:
+            space = given_up.pop()  # before it is done: given up once more meanwhile, it is done once more
+            try:
+                journal.rotate(self._database(), space)
+            except Exception:
+                given_up.add(space)
+                raise
 
     def _replay(self, candidate: Trusted) -> None:
         """Perform in Redis all that is unperformed in the journal."""

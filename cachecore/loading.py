@@ -17,6 +17,7 @@ from cachecore.location import Mode
 from cachecore.memory import MISSING
 from cachecore.records import fresh, held_value, keep
 from cachecore.statistics import HITS, MISSES, SETS, STALE
+from cachecore.tags import Tagged
 from cachecore.trust import Trusted
 
 if TYPE_CHECKING:
@@ -87,25 +88,24 @@ class Reading:
             return held.value
         if not invalidation.may_store():
             return self._load(mode, None)
+        bridge = held if held is not None and self._may_bridge(held) else None
         if None in stamps:
             stamps = store.stamped(self.digests)
             if None in stamps:  # invalidated while they were made: such a load must be neither kept nor shared
                 return self._load(mode, None)
         name = (id(self.backend.location), self.made, tuple(stamps))
-        if held is not None and flights.under_way(name):
-            self._count(STALE)
-            return held.value
         if flights.piloted_here(name):
             return self._load(mode, None)
+        if bridge is not None and flights.under_way(name):
+            return self._stale(bridge)
         try:
-            return self._fly(mode, name, stamps, patient=patient)
-        except LoaderFailed:
-            if held is None:
+            return self._fly(mode, name, stamps, bridge, patient=patient)
+        except LoaderFailed as failure:
+            if bridge is None or not isinstance(failure.error, Exception):
                 raise
-            self._count(STALE)
-            return held.value
+            return self._stale(bridge)
 
-    def _fly(self, mode: Mode, name: flights.Name, stamps: Stamps, *, patient: bool) -> Any:
+    def _fly(self, mode: Mode, name: flights.Name, stamps: Stamps, bridge: Tagged | None, *, patient: bool) -> Any:
         if not isinstance(mode, Trusted):
             return flights.share(name, lambda: self._load(mode, stamps))
         lock = self._lock(stamps)
@@ -117,6 +117,8 @@ class Reading:
         loaded, value = flights.share(name, fly)
         if loaded:
             return value
+        if bridge is not None:
+            return self._stale(bridge)
         flights.await_release(mode.redis, lock, LONGEST_WAIT)
         return MISSING
 
@@ -136,6 +138,14 @@ class Reading:
                     raise
                 self.backend.location.lose(mode, error)
         return value
+
+    def _may_bridge(self, held: Tagged) -> bool:
+        """Whether a value past its time may be told while another load runs, or after one failed."""
+        return held.until is not None and time.time() < held.until + self.stale_for
+
+    def _stale(self, bridge: Tagged) -> Any:
+        self._count(STALE)
+        return bridge.value
 
     def _lock(self, stamps: Stamps) -> str:
         text = b"\0".join([self.made.encode("utf-8", "surrogatepass"), *(stamp or b"" for stamp in stamps)])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
+
+from django.conf import settings
 
 from cachecore.breaker import Breaker
 from cachecore.conf import conf
@@ -20,13 +23,14 @@ from cachecore.trust import Trusted
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 10_000  # plain keys written during an outage; with more of them all of Redis's keys are given up
+LAST_WORDS = 1.0  # seconds that a process at its end waits for the keeper to hand in what it counted
 FIRST_TRUST = 1.0  # seconds that the first call of a process waits for Redis to be trusted
 
 
 class Away:
     """Local memory in Redis's place, for the length of one outage or for good."""
 
-    def __init__(self, memory: Memory, spaces: Collection[str]) -> None:
+    def __init__(self, memory: Memory, spaces: Callable[[], Collection[str]]) -> None:
         self.memory = memory
         self.follower = Follower(memory, spaces)
 
@@ -46,9 +50,13 @@ class Location:
         self.params = params
         self.breaker = Breaker()
         self.counts = Counts()
-        self.spaces: set[str] = set()
+        caches: dict[str, dict[str, Any]] = settings.CACHES
+        self.spaces: set[str] = {
+            str(each.get("KEY_PREFIX", "")) for each in caches.values() if joined(each.get("LOCATION", "")) == server
+        }
         self.must_rotate: set[str] = set()  # spaces whose keys in Redis are given up before it is trusted
         self.performed: deque[int] = deque()  # rows of the journal that are to be marked so
+        self.retired: list[Trusted] = []  # ended, but commands under way may have given connections back since
         self.leases: dict[str, bytes] = {}  # locks of loads under way, by their key in Redis
         self._fresh()
 
@@ -93,6 +101,7 @@ class Location:
             self._mode = self._away()
             self.breaker.open()
         mode.close()
+        self.retired.append(mode)
         if at_once:
             logger.info("cache asks Redis anew", extra={"reason": str(reason)})
         else:
@@ -152,13 +161,15 @@ class Location:
         with self.lock:
             self._owed.update(keys)
 
-    def trust(self, candidate: Trusted) -> None:
-        """Serve from Redis from now on. Raises what Redis raises; then nothing has changed.
+    def trust(self, candidate: Trusted) -> bool:
+        """Serve from Redis from now on. False, or what Redis raises: then nothing has changed.
 
         What was written or invalidated here while the keeper replayed the journal is performed under the lock that
         writers take, so that between the last of them and this moment there is nothing.
         """
         with self.lock:
+            if self.must_rotate:
+                return False  # given up since the keeper asked: its epoch is too old
             candidate.forget(self._owed, self._owed_digests or ())
             before, self._mode = self._mode, candidate
             self._owed.clear()
@@ -168,6 +179,7 @@ class Location:
             before.close()
         log = logger.warning if after_an_outage else logger.debug
         log("cache is served by Redis again" if after_an_outage else "cache is served by Redis")
+        return True
 
     # --- Beginning and end ------------------------------------------------------------------------------------
 
@@ -185,27 +197,34 @@ class Location:
 
     def _away(self) -> Away:
         entries = self.params.get("OPTIONS", {}).get("MAX_ENTRIES", conf.max_memory_size)
-        return Away(Memory(entries, longest=None if self.lasting else OUTAGE_TIMEOUT), self.spaces)
+        return Away(Memory(entries, longest=None if self.lasting else OUTAGE_TIMEOUT), lambda: self.spaces)
 
-    def stop(self) -> None:
-        """End the keeper and all connections; the next call begins anew."""
+    def stop(self, patience: float = 10.0) -> None:
+        """End the keeper, waiting for it as many seconds, and all connections; the next call begins anew."""
         with self.lock:
             mode, keeper = self._mode, self._keeper
         if keeper is not None:
-            keeper.stop()
+            keeper.stop(patience)
         if mode is not None:
             mode.close()
         self._fresh()
 
     def forked(self) -> None:
         """In a child process: threads, locks and sockets are the parent's."""
+        self.counts = Counts()
         self.performed.clear()
         self.leases.clear()
+        self.retired.clear()
         self._fresh()
 
 
 _locations: dict[str, Location] = {}
 _lock = threading.Lock()
+
+
+def joined(server: str | list[str]) -> str:
+    """A LOCATION as one string."""
+    return server if isinstance(server, str) else ",".join(server)
 
 
 def location(server: str, params: dict[str, Any]) -> Location:
@@ -229,4 +248,10 @@ def _after_fork() -> None:
         each.forked()
 
 
+def _at_exit() -> None:
+    for each in _locations.values():
+        each.stop(LAST_WORDS)
+
+
 os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

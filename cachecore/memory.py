@@ -62,8 +62,13 @@ class Memory(LocMemCache):
 
     def set(self, key: str, value: Any, timeout: Any = None, version: int | None = None) -> None:
         pickled = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        end = self.get_backend_timeout(timeout)
         with self._lock:
-            self._set(key, pickled, timeout)  # type: ignore[attr-defined]  # LocMemCache's
+            if len(self._cache) >= self._max_entries and key not in self._cache:
+                self._cull()
+            self._cache[key] = pickled
+            self._cache.move_to_end(key, last=False)
+            self._expire_info[key] = end
 
     def _cull(self) -> None:
         # LocMemCache drops a third at once; one makes room too, and the least recently used goes, not a third of all.

@@ -18,25 +18,29 @@ SEPARATOR = "@"  # before the epoch, which stands last so that prefixes still se
 class RedisStore:
     """One alias's view of a trusted Redis. Keys are given made and validated, timeouts in seconds or None.
 
-    `client` is django-redis's, bound to connections of one epoch. Raises what redis-py and django-redis raise.
+    `client` is django-redis's, bound to connections of one epoch; `ask` puts one command to the same. Raises what
+    redis-py and django-redis raise.
     Everything goes to the primary: a replica answers with what was true some time ago.
     """
 
-    def __init__(self, client: Any, epoch: str, prefix: str, unverified: Callable[[], None]) -> None:
+    def __init__(
+        self, client: Any, ask: Callable[..., Any], epoch: str, prefix: str, unverified: Callable[[], None]
+    ) -> None:
         self.redis = client.get_client(write=True)
         self._client = client
+        self._ask = ask
         self._loads = client._serializer.loads
         self._suffix = SEPARATOR + epoch
         self._prefix = prefix
         self._unverified = unverified
 
     def get(self, key: str, default: Any = None) -> Any:
-        found = self._decoded(self.redis.get(self._full(key)))
+        found = self._decoded(self._ask(b"GET", self._full(key).encode()))
         return default if found is MISSING else found
 
     def read(self, keys: Sequence[str], digests: Sequence[bytes] = ()) -> tuple[list[Any], list[bytes | None]]:
         """The values of `keys`, MISSING where there is none, and the stamps of `digests`: one round trip."""
-        answers = self.redis.mget([*map(self._full, keys), *self._stamp_keys(digests)])
+        answers = self._ask(b"MGET", *(self._full(key).encode() for key in keys), *self._stamp_keys(digests))
         return [self._decoded(answer) for answer in answers[: len(keys)]], answers[len(keys) :]
 
     def set(self, key: str, value: Any, timeout: float | None) -> None:
@@ -75,7 +79,7 @@ class RedisStore:
 
     def stamps(self, digests: Sequence[bytes]) -> list[bytes | None]:
         """The stamps of `digests`, None for those that have none."""
-        return list(self.redis.mget(self._stamp_keys(digests))) if digests else []
+        return list(self._ask(b"MGET", *self._stamp_keys(digests))) if digests else []
 
     def stamped(self, digests: Sequence[bytes]) -> list[bytes | None]:
         """The stamps of `digests`, made where there were none; None for one that was invalidated just then."""
@@ -89,7 +93,7 @@ class RedisStore:
     def _full(self, key: str) -> CacheKey:
         return CacheKey(key + self._suffix)
 
-    def _stamp_keys(self, digests: Sequence[bytes]) -> list[str]:
+    def _stamp_keys(self, digests: Sequence[bytes]) -> list[bytes]:
         return [stamp_key(self._prefix, one) for one in digests]
 
     def _decoded(self, answer: bytes | None) -> Any:

@@ -35,14 +35,20 @@ class SignedPickle(BaseSerializer):
         if value[:1] != VERSION:
             raise Unverified("not written by this cache")
         given, pickled = value[1:_HEAD], value[_HEAD:]
-        secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-        if not any(hmac.compare_digest(given, _signature(_key(secret), pickled)) for secret in secrets):
+        if not (
+            _fits(given, settings.SECRET_KEY, pickled)
+            or any(_fits(given, secret, pickled) for secret in settings.SECRET_KEY_FALLBACKS)
+        ):
             raise Unverified("the signature does not fit")
         try:
             return pickle.loads(pickled)  # noqa: S301 - the signature says that it is our own
         except Exception as error:
             # A class that another release knows and this one does not.
             raise Unverified(f"can't be unpickled: {error!r}") from error
+
+
+def _fits(given: bytes, secret: str | bytes, pickled: bytes) -> bool:
+    return hmac.compare_digest(given, _signature(_key(secret), pickled))
 
 
 def _signature(key: bytes, pickled: bytes) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 DIGEST = 12  # bytes: two tags of a network of 10^9 share one with a chance of 10^-11, and then share only misses
@@ -27,7 +26,6 @@ class Tagged(NamedTuple):
     value: Any
 
 
-@lru_cache(maxsize=16_384)
 def digest(tag: str) -> bytes:
     """A tag as it stands in the journal and in the names of stamps: short, whatever the tag holds."""
     return hashlib.blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=DIGEST).digest()
@@ -48,12 +46,12 @@ def unpacked(field: bytes) -> list[bytes]:
     return [field[start : start + DIGEST] for start in range(0, len(field), DIGEST)]
 
 
-def stamp_key(prefix: str, of: bytes) -> str:
+def stamp_key(prefix: str, of: bytes) -> bytes:
     """Where Redis keeps a stamp. No epoch in it: processes that disagree on the epoch still invalidate for each other.
 
     Django's keys have a number where this one says `tag`, so the two never meet.
     """
-    return f"{prefix}:tag:{of.hex()}"
+    return f"{prefix}:tag:{of.hex()}".encode()
 
 
 def new_stamp() -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django_redis.cache import RedisCache
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError
+from redis.exceptions import ConnectionError, ResponseError
 from redis.retry import Retry
 
 from cachecore import identity
@@ -50,10 +50,10 @@ class Trusted:
 
     def forget(self, keys: Iterable[str], digests: Iterable[tuple[str, bytes]]) -> None:
         """Remove plain keys, and the stamps of tags given with their space. Raises what redis-py raises."""
-        full = [key + SEPARATOR + self.epoch for key in keys]
-        full += [stamp_key(space, one) for space, one in digests]
-        for start in range(0, len(full), UNLINKED):
-            self.redis.unlink(*full[start : start + UNLINKED])
+        names = [(key + SEPARATOR + self.epoch).encode() for key in keys]
+        names += [stamp_key(space, one) for space, one in digests]
+        for start in range(0, len(names), UNLINKED):
+            self.ask(b"UNLINK", *names[start : start + UNLINKED])
 
     def close(self) -> None:
         """Drop the connections, and make none again. Commands under way end with an error or their answer."""
@@ -77,6 +77,26 @@ class Trusted:
             self.identity = found
         elif found != self.identity:
             raise ConnectionError("another server answers, or the same one with another history")
+
+    def ask(self, *words: bytes) -> Any:
+        """The answer to one command. Raises what redis-py raises.
+
+        On a connection, without redis-py's client: packing argument by argument was half of the time to invalidate
+        what a batch touched, and what the client does around a command was a fifth of a hit.
+        """
+        command = [b"*%d\r\n" % len(words), *(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)]
+        pool = self.redis.connection_pool
+        connection = pool.get_connection()
+        try:
+            connection.send_packed_command([b"".join(command)])
+            return connection.read_response()
+        except ResponseError:
+            raise  # it is an answer, and it was read
+        except BaseException:
+            connection.disconnect()  # an answer that is still to come is not the next command's
+            raise
+        finally:
+            pool.release(connection)
 
     def _params(self, params: dict[str, Any]) -> dict[str, Any]:
         given = params.get("OPTIONS", {})

@@ -35,6 +35,11 @@ class Proxy:
     def __exit__(self, *_: object) -> None:
         self.set(Mode.REFUSE)
 
+    @property
+    def mode(self) -> Mode:
+        """What is in force."""
+        return self._mode
+
     def set(self, mode: Mode) -> None:
         """Change the mode; it holds for every byte that is sent after this returns.
 

@@ -32,6 +32,7 @@ def dialect(connection: BaseDatabaseWrapper) -> ModuleType:
     raise NotImplementedError("the journal of invalidations needs PostgreSQL or SQLite")
 
 
+@cache
 def installed() -> bool:
     """Whether this project has a journal; without one values can't be tagged."""
     return apps.is_installed("cachecore")

@@ -47,9 +47,7 @@ def follow(
 
 
 def may_store(connection: BaseDatabaseWrapper) -> bool:
-    """Whether what this connection reads is what everyone reads: nothing written yet, and no old snapshot."""
-    if not connection.in_atomic_block:
-        return True
+    """Whether what a transaction reads is what everyone reads: nothing written yet, and no old snapshot."""
     with connection.cursor() as cursor:
         cursor.execute(HAS_WRITTEN)
         return not cursor.fetchone()[0]

@@ -36,5 +36,5 @@ def follow(
 
 
 def may_store(connection: BaseDatabaseWrapper) -> bool:
-    """Whether what this connection reads is what everyone reads: not inside a transaction, which has its snapshot."""
-    return not connection.in_atomic_block
+    """Whether what a transaction reads is what everyone reads: never, it has a snapshot."""
+    return False

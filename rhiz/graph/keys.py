@@ -49,3 +49,8 @@ def touched_by_attestations(rows: Iterable[AttestationRow], before: Iterable[Seq
 def touched_by_profiles(rows: Iterable[ProfileRow]) -> set[str]:
     """The tags of those whose profiles these are."""
     return {row.did for row in rows}
+
+
+def touched_by_trust(dids: Iterable[str]) -> set[str]:
+    """The tags of those whose trust must be computed anew."""
+    return set(dids)

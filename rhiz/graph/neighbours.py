@@ -17,6 +17,7 @@ from rhiz.graph import conviction, keys
 from rhiz.graph.conviction import Opinion
 from rhiz.graph.models import Attestation, Relationship
 from rhiz.graph.record_key import key_of
+from rhiz.graph.snapshot import by_bytes
 
 LOWEST = "0" * 32  # no record has this key
 
@@ -63,6 +64,17 @@ def convictions(uris: Iterable[str], as_of: datetime | None) -> dict[str, dict[s
     return {uri: found[each.key] for uri, each in kept.items()}
 
 
+def conviction_of(uri: str, as_of: datetime | None) -> dict[str, Any]:
+    """The same of one relationship; however many ask for it at once, it is computed once."""
+    kept = keys.conviction(uri, as_of)
+
+    def load() -> dict[str, Any]:
+        return _compute([uri], as_of or datetime.now(UTC))[uri]
+
+    found: dict[str, Any] = cache.get_or_set(kept.key, load, kept.ttl, tags=kept.tags)
+    return found
+
+
 def _read(did: str, after: str, limit: int) -> Page:
     rows = list(Relationship.objects.raw(_PAGE, {"did": did, "after": after or LOWEST, "limit": limit + 1}))
     more = len(rows) > limit
@@ -82,8 +94,12 @@ def _told(did: str, row: Relationship) -> dict[str, Any]:
 
 def _compute(uris: list[str], moment: datetime) -> dict[str, dict[str, Any]]:
     by_target: dict[Any, list[Opinion]] = {key_of(uri): [] for uri in uris}
-    made = Attestation.objects.filter(target_key__in=list(by_target), created_at__lte=moment).order_by("uri")
-    words: Any = made.values_list("target_key", "attestation_type", "confidence", "created_at")
+    made = Attestation.objects.filter(
+        target_key__in=list(by_target), attestation_type__in=conviction.WEIGHTS, created_at__lte=moment
+    )
+    words: Any = made.order_by(by_bytes("uri")).values_list(
+        "target_key", "attestation_type", "confidence", "created_at"
+    )
     for target, *opinion in words:
         by_target[target].append(Opinion(*opinion))
     return {uri: _conviction(by_target[key_of(uri)], moment) for uri in uris}

@@ -1,4 +1,4 @@
-"""Addresses under /internal/graph/."""
+"""Addresses under /internal/graph/. Identifiers stand in them as they are, slashes too; only `%` must be `%25`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from rhiz.graph import views
 app_name = "graph"
 
 urlpatterns = [
-    path("relationships/<str:did>", views.RelationshipsView.as_view(), name="relationships"),
+    path("relationships/<path:did>", views.RelationshipsView.as_view(), name="relationships"),
     path("conviction/<path:uri>", views.ConvictionView.as_view(), name="conviction"),
 ]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from events import syntax
 from events.intake.internal import InternalView
@@ -36,21 +37,23 @@ class RelationshipsView(InternalView):
         if found.after is not None:
             kept = {"as_of": given["as_of"]} if as_of is not None else {}
             query = urlencode({**kept, "limit": limit, "after": found.after})
-            more = request.build_absolute_uri(f"{request.path}?{query}")
+            more = f"{reverse('graph:relationships', args=[did])}?{query}"
         moment = as_of or datetime.now(UTC)
         return Response({"did": did, "as_of": moment, "neighbours": found.neighbours, "next": more})
 
 
 class ConvictionView(InternalView):
-    """How sure the network is of one relationship, 0-100; 0 as long as nobody has attested anything."""
+    """How sure the network is of one relationship, 0-100; 0 as long as nobody has attested anything.
+
+    Never 404: attestations may arrive before the relationship, and outlive it.
+    """
 
     def get(self, request: Request, uri: str) -> Response:
         try:
             syntax.parse_record_uri(uri)
         except ValueError as error:
             raise refused("uri", f"{uri[:100]!r} is none", str(error)) from None
-        told = neighbours.convictions([uri], _as_of(request.query_params))[uri]
-        return Response({"uri": uri, **told})
+        return Response({"uri": uri, **neighbours.conviction_of(uri, _as_of(request.query_params))})
 
 
 def refused(name: str, problem: str, allowed: str) -> ProblemError:

@@ -10,12 +10,13 @@ import pytest
 from django.conf import settings
 from django.core.cache import InvalidCacheKey, caches
 
-from cachecore import cache
+from cachecore import cache, status
 from cachecore.backend import CacheBackend
 
 CONFIGURED = str(settings.CACHES["default"]["LOCATION"])
 NOWHERE = "redis://127.0.0.1:1/0"  # nobody listens there
 PREFIX = "test-backend"
+pytestmark = pytest.mark.django_db(transaction=True)  # Redis is trusted after the journal was read
 
 
 @pytest.fixture(params=["configured", "memory", "away"])
@@ -183,3 +184,78 @@ def test_the_suite_runs_on_the_cache_it_was_given() -> None:
     expected = "redis" if settings.CACHE_BACKEND == "redis" else "memory"
 
     assert _backend(CONFIGURED).mode == expected
+
+
+def test_versions_go_up_and_down_with_their_value(store: CacheBackend) -> None:
+    store.set("a", "kept")
+
+    assert store.incr_version("a") == 2
+    assert (store.get("a"), store.get("a", version=2)) == (None, "kept")
+    assert store.decr_version("a", version=2) == 1
+    assert store.get("a") == "kept"
+    with pytest.raises(ValueError, match="not found"):
+        store.incr_version("missing")
+
+
+def test_touch_gives_a_value_more_time_or_all_of_it(store: CacheBackend) -> None:
+    store.set("a", 1, timeout=1)
+    store.set("b", 1, timeout=None)
+
+    assert store.touch("a", None) is True
+    assert store.touch("b", None) is True
+    assert store.touch("missing", None) is False
+    time.sleep(1.1)  # the time that "a" was set for
+    assert store.get("a") == 1
+
+
+def test_a_key_function_of_ones_own_names_the_keys() -> None:
+    for location in (CONFIGURED, "", NOWHERE):
+        made = _backend(location, KEY_FUNCTION=lambda key, prefix, version: f"{version}/{prefix}/{key}")
+        made.set("a", 1)
+        other = _backend(location)
+        assert (made.get("a"), other.get("a")) == (1, None)
+        assert made.make_key("a") == f"1/{PREFIX}/a"
+        other.set("a", 2)
+        made.clear()
+        assert (made.get("a"), other.get("a")) == (None, 2)
+        other.clear()
+        made.location.stop()
+
+
+def test_patterns_take_keys_of_one_version(store: CacheBackend) -> None:
+    store.set_many({"x:1": 1, "x:2": 1, "y:1": 1})
+    store.set("x:1", 1, version=2)
+
+    assert store.clear_pattern("x:*") == 2
+    assert store.get_many(["x:1", "x:2", "y:1"]) == {"y:1": 1}
+    assert store.get("x:1", version=2) == 1
+
+
+def test_memory_forgets_what_was_used_least_recently() -> None:
+    made = CacheBackend("", {"KEY_PREFIX": PREFIX, "OPTIONS": {"MAX_ENTRIES": 3}})
+    made.location.stop()
+    made.location.params = {"OPTIONS": {"MAX_ENTRIES": 3}}
+    for key in "abc":
+        made.set(key, 1)
+    made.get("a")
+    made.set("d", 1)
+
+    assert made.get_many("abcd").keys() == {"a", "c", "d"}
+    made.location.params = {}
+    made.location.stop()
+
+
+@pytest.mark.parametrize("value", ["stranger's", b"\x81" + b"0" * 40, b"\x80\x04N."])
+@pytest.mark.redis
+def test_what_a_stranger_wrote_is_a_miss_and_counted(value: Any) -> None:
+    store = _backend(CONFIGURED)
+    store.set("a", "ours")
+    mode = store.location.mode
+    assert mode.memory is None
+    mode.redis.set(f"{store.make_key('a')}@{mode.epoch}", value)
+    before = status.of(store.location)["errors"]
+
+    assert store.get("a") is None
+    assert store.get_many(["a", "b"]) == {}
+    assert status.of(store.location)["errors"] == before + 2
+    store.clear()

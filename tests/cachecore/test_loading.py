@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import transaction
+from django.db import connection, transaction
+from django.test import override_settings
 
-from cachecore import cache, gathering
+from cachecore import cache, gathering, journal
+from cachecore.backend import CacheBackend
+from cachecore.loading import Reading
 from cachecore.models import Invalidation
+from cachecore.tags import digests
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -217,3 +221,20 @@ def test_one_string_is_no_list_of_tags() -> None:
         cache.invalidate("did:plc:a")
     with pytest.raises(TypeError, match="iterable of strings"):
         cache.get_or_set("ns:a", Source(), tags="did:plc:a")
+
+
+def test_a_value_past_its_time_is_no_bridge_for_who_does_not_want_one() -> None:
+    cache.get_or_set("ns:a", Source(1), 0.05, tags=["t"], stale_for=60)
+    time.sleep(0.1)  # until its time is over
+
+    assert cache.get_or_set("ns:a", Source(2), tags=["t"]) == 2
+
+
+def test_a_prefix_that_comes_later_has_its_invalidations_followed_too() -> None:
+    first, second = (CacheBackend("", {"KEY_PREFIX": f"test-{name}", "TIMEOUT": 60}) for name in ("early", "late"))
+    first.get("a")
+    with override_settings(CACHE_FALLBACK_STALENESS=0):
+        assert Reading(second, "a", Source(1), ttl=60, tagged=["t"], stale_for=0).value() == 1
+        journal.write(connection, "test-late", digests(["t"]))  # as another process would
+
+        assert Reading(second, "a", Source(2), ttl=60, tagged=["t"], stale_for=0).value() == 2

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
-from cachecore import journal, location
+from cachecore import journal, location, status
 from cachecore.backend import CacheBackend
 from cachecore.invalidation import invalidate
 from cachecore.loading import Reading
@@ -343,3 +343,13 @@ def test_a_stopped_server_costs_a_timeout_and_is_trusted_again_when_it_goes_on(c
         server.signal(signal.SIGCONT)
     until_trusted(cache)
     assert cache.get("a") == 1
+
+
+def test_what_a_short_process_counted_and_performed_is_handed_in_at_its_end(cache: Tagging) -> None:
+    cache.invalidate("t")
+    cache.get("a")
+    cache.location.stop()
+
+    assert Invalidation.objects.get().performed_at is not None
+    assert cache.mode == "redis"
+    eventually(lambda: status.of(cache.location)["misses"] == 1)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from rhiz.graph import upsert
 from rhiz.graph.models import Attestation, Profile, Record, Relationship
@@ -90,3 +90,23 @@ def test_an_attestation_without_suggestion_stores_null() -> None:
     stored = Attestation.objects.get()
     assert stored.suggested_strength is None
     assert stored.target_key == UUID("1" * 32)
+
+
+TOLD = ("participant_a", "participant_b")
+
+
+@pytest.mark.django_db
+def test_what_stood_before_is_told_where_it_was_something_else() -> None:
+    known = [row("same", participant_b="b"), row("other", participant_b="b"), row("gone", participant_b="c")]
+    assert not upsert.write(Relationship, known, told=TOLD)
+    after = [row("same", 2, participant_b="b"), row("other", 2, participant_b="x"), row("gone", 2, deleted=True)]
+    told = upsert.write(Relationship, [*after, row("new", 2, participant_b="n")], told=TOLD)
+    assert sorted(tuple(each) for each in told) == [("", "b"), ("", "c")]
+    assert not upsert.write(Relationship, after, told=TOLD)
+
+
+@pytest.mark.django_db
+def test_one_statement_writes_and_tells_unless_the_database_has_one_writer(django_assert_num_queries: Any) -> None:
+    """PostgreSQL's goes past Django's cursor, which counts."""
+    with django_assert_num_queries(0 if connection.vendor == "postgresql" else 2):
+        upsert.write(Relationship, [row("a"), row("b")], told=TOLD)
