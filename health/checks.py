@@ -8,7 +8,7 @@ from django.core.cache import caches
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from cachecore import status
+from cachecore import reach, status
 from events import deaths, stats
 from health import connections
 from health.answers import Answer, Status
@@ -36,15 +36,17 @@ def database() -> Answer:
 
 @check("cache")
 def cache() -> Answer:
-    """Redis serves where it is configured; memory always does. Which of them is known without asking."""
-    default = caches["default"]
+    """Redis answers and serves where it is configured; memory always does."""
     # The first look makes this process decide between Redis and memory, which other callers then need not wait for.
-    getattr(default, "mode", None)
+    getattr(caches["default"], "mode", None)
+    reached = reach.answers()
     told: dict[str, Any] = status.read()
     figures = {name: value for name, value in told.items() if name not in STATS}
     figures["stats"] = {name: told[name] for name in STATS if name in told}
-    if told["mode"] == "memory" and told["backend"] == "redis":
+    if not reached:
         return Answer(Status.DEGRADED, "Redis can't be reached; local memory serves", figures)
+    if told["mode"] == "memory" and told["backend"] == "redis":
+        return Answer(Status.DEGRADED, "Redis answers and is not yet trusted; local memory serves", figures)
     return Answer(Status.OK, figures=figures)
 
 

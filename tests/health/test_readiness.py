@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from model_bakery import baker
 
-from cachecore import status
+from cachecore import reach, status
 from events import stats
 from events.conf import conf
 from events.models import Event, Lane, Worker
@@ -92,6 +92,7 @@ def _redis(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     breaker = {"state": "closed" if state == "up" else "open", "last_outage": {"down": "refused", "hung": "timeout"}}
     told = {"backend": "redis", "mode": "redis" if state == "up" else "memory", "breaker": breaker}
     monkeypatch.setattr(status, "read", lambda: told)
+    monkeypatch.setattr(reach, "answers", lambda: state == "up")
 
 
 def _workers(state: str) -> None:
