@@ -115,6 +115,11 @@ class Location:
         if self._keeper is not None:
             self._keeper.wake(at_once=at_once)
 
+    def hurry(self) -> None:
+        """Redis was seen to answer: if memory serves in its place, end the pause before the next probe."""
+        if self._keeper is not None and isinstance(self._mode, Away):
+            self._keeper.wake(at_once=True)
+
     # --- What is owed to a Redis that is not trusted ----------------------------------------------------------
 
     def remember(self, mode: Mode, keys: Iterable[str]) -> bool:

@@ -23,7 +23,7 @@ LIVE_HEADERS = [
 
 
 class Status(StrEnum):
-    """What a dependency is known to be. Only `FAIL` of a hard dependency and `STARTING` keep traffic away."""
+    """What a dependency is known to be, best first. Only a hard one's FAIL or STARTING keeps traffic away."""
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -33,17 +33,24 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One dependency's last answer. `latency` and `age` are seconds; `figures` are for the operator's tier."""
+    """One dependency's last answer. `latency` and `age` are seconds.
+
+    `reason` is told to everyone, so it names no host and no number; `figures` are for the operator's tier.
+    """
 
     status: Status
     reason: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
     latency: float | None = None
     age: float | None = None
+    hard: bool = False  # without it no request can be served; what the others miss is worked around and told
+
+    def worse_than(self, other: Answer) -> bool:
+        """Whether this is the worse news."""
+        return _BAD_NEWS.index(self.status) > _BAD_NEWS.index(other.status)
 
 
-# Without these no request can be served; whatever the others miss is worked around and told.
-HARD = frozenset({"database"})
+_BAD_NEWS = tuple(Status)
 
 
 def ready(answers: dict[str, Answer], *, draining: bool) -> tuple[int, dict[str, Any]]:
@@ -59,7 +66,7 @@ def ready(answers: dict[str, Answer], *, draining: bool) -> tuple[int, dict[str,
 
 def overall(answers: dict[str, Answer], *, draining: bool) -> str:
     """One word: ready, degraded, starting, not_ready or draining."""
-    hard = {answer.status for name, answer in answers.items() if name in HARD}
+    hard = {answer.status for answer in answers.values() if answer.hard}
     if draining:
         return "draining"
     if Status.STARTING in hard:
@@ -69,8 +76,10 @@ def overall(answers: dict[str, Answer], *, draining: bool) -> str:
     return "ready" if all(answer.status is Status.OK for answer in answers.values()) else "degraded"
 
 
-def detailed(answers: dict[str, Answer], *, draining: bool, figures: bool) -> dict[str, Any]:
-    """The operator's tier; names and numbers only where `figures`."""
+def detailed(
+    answers: dict[str, Answer], *, draining: bool, figures: bool, event_loop: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The operator's tier; names and numbers only where `figures`. `event_loop` is what is known of its lag."""
     body: dict[str, Any] = {"status": overall(answers, draining=draining), "dependencies": {}}
     if figures:
         body |= {
@@ -78,6 +87,7 @@ def detailed(answers: dict[str, Answer], *, draining: bool, figures: bool) -> di
             "environment": "debug" if settings.DEBUG else "production",
             "uptime_seconds": round(time.monotonic() - _STARTED, 1),
             "timestamp": datetime.now(UTC).isoformat(),
+            "event_loop": event_loop,
         }
     for name, answer in answers.items():
         body["dependencies"][name] = {"status": answer.status} | (_told(answer) if figures else {})

@@ -1,55 +1,68 @@
-"""The question put to each dependency. Each may raise or hang: the sampler bears both."""
+"""The checks of what every process depends on: database, cache, and the pipeline that applies events."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.core.cache import caches
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from events import stats
+from cachecore import reach, status
+from events import deaths, stats
+from health import connections
 from health.answers import Answer, Status
+from health.registry import check
 
-_PROBE_KEY = "health:probe"
+STATS = ("hit_rate", "total_keys", "hits", "misses", "memory_mb")
 
 # Migrations are read from disk until all of them are applied; after that only a restart brings new ones.
 _migrated = False
 
 
+@check("database", hard=True)
 def database() -> Answer:
     """It answers, and its tables are those of this code."""
     global _migrated
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        cursor.fetchone()
+    figures = connections.figures(connection)
     if not _migrated:
         executor = MigrationExecutor(connection)
         waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
         if waiting:
-            return Answer(Status.FAIL, f"{waiting} migrations are not applied", {"unapplied_migrations": waiting})
+            return Answer(Status.FAIL, "migrations are not applied", figures | {"unapplied_migrations": waiting})
         _migrated = True
-    return Answer(Status.OK, figures={"vendor": connection.vendor})
-
-
-def cache() -> Answer:
-    """Redis answers where it is configured; memory always does."""
-    default = caches["default"]
-    default.has_key(_PROBE_KEY)  # which counts as no read
-    mode = getattr(default, "mode", "unknown")
-    figures = {"backend": type(default).__name__, "mode": mode}
-    if mode == "memory" and getattr(default, "expects_redis", False):
-        return Answer(Status.DEGRADED, "Redis can't be reached; local memory serves", figures)
     return Answer(Status.OK, figures=figures)
 
 
+@check("cache")
+def cache() -> Answer:
+    """Redis answers and serves where it is configured; memory always does."""
+    # The first look makes this process decide between Redis and memory, which other callers then need not wait for.
+    getattr(caches["default"], "mode", None)
+    reached = reach.answers()
+    told: dict[str, Any] = status.read()
+    figures = {name: value for name, value in told.items() if name not in STATS}
+    figures["stats"] = {name: told[name] for name in STATS if name in told}
+    if not reached:
+        return Answer(Status.DEGRADED, "Redis can't be reached; local memory serves", figures)
+    if told["mode"] == "memory" and told["backend"] == "redis":
+        return Answer(Status.DEGRADED, "Redis answers and is not yet trusted; local memory serves", figures)
+    return Answer(Status.OK, figures=figures)
+
+
+@check("event_pipeline", pause=1.0)
 def event_pipeline() -> Answer:
-    """Events are taken in and somebody applies them."""
-    figures = stats.pipeline_metrics() | {"workers_alive": stats.workers_alive()}
+    """Events are taken in, and somebody applies them."""
+    now = stats.figures()
+    figures = stats.pipeline_metrics(now)
+    rate = now.minute.throughput
+    figures["drain_eta_seconds"] = round(now.depth.pending / rate, 1) if rate else None
+    figures["dead_last_hour"] = deaths.within(deaths.HOUR)
     reasons = []
-    if figures["workers_alive"] == 0:
+    if not now.alive:
         reasons.append("no worker is alive")
-    if figures["backpressure_active"]:
+    elif now.stalled:
+        reasons.append("a worker is stalled: events are ready and it makes no progress")
+    if now.backpressure:
         reasons.append("backpressure is active")
     return Answer(Status.DEGRADED if reasons else Status.OK, ", ".join(reasons), figures)
-
-
-QUESTIONS = {"database": database, "cache": cache, "event_pipeline": event_pipeline}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from health import paths, sampler
+from django.conf import settings
+
+from health import draining, lag, paths, sampler
 from health.answers import LIVE_BODY, LIVE_HEADERS
 
 Message = Mapping[str, Any]
@@ -32,12 +36,15 @@ class HealthDoor:
 
 async def _live(receive: Receive, send: Send) -> None:
     """The ASGI lifespan: sampling starts with the process and ends with it."""
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            sampler.start()
-            await send({"type": "lifespan.startup.complete"})
-        elif message["type"] == "lifespan.shutdown":
-            sampler.stop()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
+    await receive()
+    sampler.start()
+    draining.announce(settings.DRAIN_DELAY)
+    watching = asyncio.create_task(lag.watch())
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    draining.begin()
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+    sampler.stop()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from health import answers, sampler
+from health import answers, draining, lag, sampler
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -33,8 +33,11 @@ class ReadyView(ProbeView):
     """Whether this instance should get traffic: 200, or 503 in the status line."""
 
     def get(self, request: Request) -> Response:
-        status, body = answers.ready(sampler.read(), draining=sampler.draining())
-        return Response(body, status=status, headers=NO_STORE)
+        status, body = answers.ready(sampler.read(), draining=draining.active())
+        response = Response(body, status=status, headers=NO_STORE)
+        # The watch has told of the outage; a line for each probe would bury it.
+        response._has_been_logged = True  # type: ignore[attr-defined]  # what Django looks at
+        return response
 
 
 class DetailedView(ProbeView):
@@ -42,7 +45,9 @@ class DetailedView(ProbeView):
 
     def get(self, request: Request) -> Response:
         figures = settings.DEBUG or holds_key(request.headers.get("X-Internal-Key", ""))
-        body = answers.detailed(sampler.read(), draining=sampler.draining(), figures=figures)
+        body = answers.detailed(
+            sampler.read(), draining=draining.active(), figures=figures, event_loop=lag.read() if figures else None
+        )
         return Response(body, headers=NO_STORE)
 
 

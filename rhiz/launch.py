@@ -34,6 +34,8 @@ def main() -> int:
     _write_env_file()
     # What the shell sets goes before the file, as in the settings.
     os.environ.update({name: value or "" for name, value in dotenv_values(ENV_FILE).items() if name not in os.environ})
+    # Nobody here waits for the web server to take leave of a load balancer.
+    os.environ.setdefault("DRAIN_DELAY", "0")
     with _foreground(), _interruptible():
         try:
             return _run()

@@ -38,6 +38,7 @@ INTERNAL_RATE_LIMIT = env.text(
 )
 METRICS_ALLOW = env.networks("METRICS_ALLOW", ("127.0.0.1", "::1"))
 PORT = env.integer("PORT", 8000, 1, 65_535)
+DRAIN_DELAY = env.seconds("DRAIN_DELAY", 3.0, 0.0, 60.0)
 
 # --- The event log; `events.conf` has the same defaults -------------------------------------------------------
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import suppress
 from enum import StrEnum
+from pathlib import Path
 
 
 class Mode(StrEnum):
@@ -17,10 +18,10 @@ class Mode(StrEnum):
 
 
 class Proxy:
-    """Forwards from a port of its own to `port`, both on this host."""
+    """Forwards from a port of its own to `target`, a port of this host or the path of a Unix socket."""
 
-    def __init__(self, port: int) -> None:
-        self._target = port
+    def __init__(self, target: int | Path) -> None:
+        self._target = target
         self._lock = threading.Lock()
         self._mode = Mode.PASS
         self._pairs: set[tuple[socket.socket, socket.socket | None]] = set()
@@ -80,8 +81,7 @@ class Proxy:
                 server = None
                 if self._mode is Mode.PASS:
                     with suppress(OSError):
-                        server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
-                        server.settimeout(None)
+                        server = self._connect()
                     if server is None:
                         _shut(client)
                         continue
@@ -89,6 +89,16 @@ class Proxy:
             if server is not None:
                 for source, sink in ((client, server), (server, client)):
                     threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        if isinstance(self._target, int):
+            server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+        else:
+            server = socket.socket(socket.AF_UNIX)
+            server.settimeout(5)
+            server.connect(str(self._target))
+        server.settimeout(None)
+        return server
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):

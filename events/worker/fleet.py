@@ -44,6 +44,21 @@ class Membership:
         self._unbroken_since = time.monotonic()
         self._last_beat = 0.0
 
+    @property
+    def joined(self) -> bool:
+        """Whether it has written its row."""
+        return self.id > 0
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the database last took its heartbeat."""
+        return time.monotonic() - self._last_beat
+
+    @property
+    def unbroken(self) -> float:
+        """Seconds for which no heartbeat has been long overdue."""
+        return time.monotonic() - self._unbroken_since
+
     def join(self) -> None:
         """Write this process's row."""
         now = timezone.now()

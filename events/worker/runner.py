@@ -85,9 +85,9 @@ class Runner:
         self.loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop)
-        await self._join()
         if self.probe:
             await self.probe.open()
+        await self._join()
         ear = Ear(self._heard, using=self.using)
         chores = [asyncio.create_task(chore) for chore in (self._beat(), self._poll(), self._keep_house())]
         if not self._stopping.is_set():
@@ -106,6 +106,11 @@ class Runner:
             os._exit(0)
         logger.info("worker stopping", steps_in_hand=self.running)
         self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop, or has nothing left to do."""
+        return self._stopping.is_set()
 
     def wake(self) -> None:
         """Look for work: events may have been appended."""

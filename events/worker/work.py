@@ -66,6 +66,11 @@ class Work:
             self._latency = [0] * BUCKETS
             self._history = deque([_Past(time.monotonic())])
 
+    @property
+    def processed(self) -> int:
+        """Events applied since `begin`."""
+        return self._processed
+
     def add(self, processed: int, failed: int, latencies: Latencies | None = None) -> None:
         """Count what one step did."""
         with self._lock:

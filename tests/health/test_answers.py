@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from health.answers import Answer, Status, detailed, ready
@@ -10,7 +12,9 @@ OK = Answer(Status.OK)
 
 
 def _answers(**changed: Answer) -> dict[str, Answer]:
-    return {"database": OK, "cache": OK, "event_pipeline": OK, **changed}
+    answers = {"database": OK, "cache": OK, "event_pipeline": OK, **changed}
+    answers["database"] = replace(answers["database"], hard=True)
+    return answers
 
 
 @pytest.mark.parametrize(
@@ -52,6 +56,6 @@ def test_detail_has_numbers_only_for_those_who_may_see_them() -> None:
         "age_seconds": 2.0,
         "vendor": "x",
     }
-    assert {"version", "environment", "uptime_seconds"} <= set(open_)
+    assert {"version", "environment", "uptime_seconds", "event_loop"} <= set(open_)
     assert closed["dependencies"]["database"] == {"status": "ok"}
     assert set(closed) == {"status", "dependencies"}

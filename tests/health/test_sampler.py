@@ -1,82 +1,60 @@
-"""Samples are believed, doubted and replaced as promised; reading them never waits."""
+"""The watches of a process begin and end together."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
+import health
 from health import sampler
-from health.answers import Answer, Status
-from health.sampler import Watch
+from health import watch as watching
+from health.answers import Status
+from health.registry import checks
 
-GOOD = Answer(Status.OK)
-BAD = Answer(Status.FAIL, "bad")
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch("thing", lambda: GOOD)
+pytestmark = pytest.mark.usefixtures("registry")
 
 
-def test_before_the_first_sample_it_is_starting(watch: Watch) -> None:
-    assert watch.read().status is Status.STARTING
+@pytest.fixture(autouse=True)
+def _alone(registry: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No check but the test's, and threads that have ended when it does."""
+    monkeypatch.setattr(watching, "own", lambda: None)
+    checks.clear()
+    yield
+    sampler.stop()
 
 
-def test_two_bad_samples_in_a_row_turn_it_and_one_good_turns_it_back(watch: Watch) -> None:
-    seen = []
-    for answer in (GOOD, BAD, GOOD, BAD, BAD, GOOD):
-        watch.note(answer)
-        seen.append(watch.read().status.value)
+def test_an_app_adds_a_check_in_a_few_lines() -> None:
+    @health.check("mail", hard=True, limit=1.5)
+    def mail() -> None:
+        pass
 
-    assert seen == ["ok", "ok", "ok", "ok", "fail", "ok"]
-
-
-def test_a_bad_first_sample_counts_at_once(watch: Watch) -> None:
-    watch.note(BAD)
-
-    assert watch.read().status is Status.FAIL
+    assert (checks["mail"].hard, checks["mail"].limit) == (True, 1.5)
+    assert sampler.read()["mail"].hard
+    assert mail.__name__ == "mail"
 
 
-def test_an_exception_is_an_answer() -> None:
-    def broken() -> Answer:
-        raise OSError("no route")
+def test_a_name_is_taken_once() -> None:
+    health.check("mail")(lambda: None)
 
-    assert sampler.ask("thing", broken).reason == "thing: OSError"
-
-
-@pytest.fixture
-def frozen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
-    """A watch whose second question does not come back until the test ends."""
-    monkeypatch.setattr(sampler, "INTERVAL", 0.01)
-    monkeypatch.setattr(sampler, "LIMIT", 0.2)
-    # The question touches no database, so its thread needs no connection either.
-    monkeypatch.setattr(sampler, "_own_connection", lambda: None)
-    release, asked = threading.Event(), threading.Event()
-
-    def question() -> Answer:
-        if asked.is_set():
-            release.wait(10)
-        asked.set()
-        return GOOD
-
-    made = Watch("thing", question)
-    made.start()
-    yield made
-    made.stop()
-    release.set()
+    with pytest.raises(ValueError, match="a health check 'mail' already"):
+        health.check("mail")(lambda: None)
 
 
-def test_a_question_that_does_not_come_back_fails_after_its_limit(frozen: Watch) -> None:
-    time.sleep(0.1)
-    assert frozen.read().status is Status.OK
+def test_everything_is_starting_until_it_was_asked() -> None:
+    health.check("mail")(lambda: None)
 
-    time.sleep(0.3)
-    began = time.monotonic()
-    answer = frozen.read()
+    assert sampler.read()["mail"].status is Status.STARTING
 
-    assert time.monotonic() - began < 0.01
-    assert answer.status is Status.FAIL
-    assert answer.reason.startswith("thing has not answered for")
+
+def test_started_twice_it_asks_once_and_stopped_it_knows_nothing() -> None:
+    asked = threading.Semaphore(0)
+    health.check("mail", pause=60.0)(asked.release)
+    sampler.start()
+    sampler.start()
+
+    assert asked.acquire(timeout=5)
+    assert not asked.acquire(timeout=0.1)
+    sampler.stop()
+    assert sampler.read()["mail"].status is Status.STARTING

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
 from django.test import Client
-from pytest_django.fixtures import Settings as Settings
+from django.utils import timezone
+from model_bakery import baker
+from pytest_django.fixtures import Settings
 
-from health import checks, sampler
+from events.models import Event, Worker
+from health import sampler
 from health.answers import LIVE, Answer, Status
 
+PIPELINE = {
+    "events_processed",
+    "events_failed",
+    "events_in_queue",
+    "avg_processing_time_ms",
+    "throughput_per_second",
+    "worker_utilization",
+    "backpressure_active",
+    "ready_by_priority",
+    "oldest_ready_seconds",
+    "latency_ms",
+    "each_worker",
+    "waiting",
+    "dead_last_hour",
+    "drain_eta_seconds",
+}
 PATHS = ["/health", "/livez", "/health/ready", "/readyz", "/health/detailed"]
 
 
@@ -20,7 +40,9 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Sets what the sampler knows."""
 
     def know(**answers: Answer) -> None:
-        monkeypatch.setattr(sampler, "read", lambda: {"database": Answer(Status.OK), **answers})
+        known = {"database": Answer(Status.OK), **answers}
+        known["database"] = replace(known["database"], hard=True)
+        monkeypatch.setattr(sampler, "read", lambda: known)
 
     know()
     return know
@@ -59,6 +81,15 @@ def test_a_dead_database_is_503_in_the_status_line(client: Client, known: Callab
     assert client.get("/health").status_code == 200
 
 
+def test_an_outage_is_not_logged_again_with_each_probe(
+    client: Client, known: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    known(database=Answer(Status.FAIL, "gone"))
+    client.get("/health/ready")
+
+    assert caplog.records == []
+
+
 def test_a_lost_redis_is_degraded_and_keeps_its_traffic(client: Client, known: Callable[..., None]) -> None:
     known(cache=Answer(Status.DEGRADED, "Redis can't be reached"))
     response = client.get("/readyz")
@@ -80,7 +111,8 @@ def test_numbers_need_the_key_outside_debug(
 
 
 @pytest.mark.django_db
-def test_a_real_database_without_a_worker_is_degraded(client: Client) -> None:
+def test_a_real_database_without_a_worker_is_degraded(client: Client, asked: Callable[[], None]) -> None:
+    asked()
     body = client.get("/health/ready").json()
 
     assert body["dependencies"]["database"] == {"status": "ok"}
@@ -89,35 +121,51 @@ def test_a_real_database_without_a_worker_is_degraded(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_detail_has_the_seven_figures_of_the_pipeline(client: Client, settings: Settings) -> None:
+def test_detail_has_what_an_operator_asks_first(client: Client, asked: Callable[[], None], settings: Settings) -> None:
     settings.DEBUG = True
-    pipeline = client.get("/health/detailed").json()["dependencies"]["event_pipeline"]
+    asked()
+    body = client.get("/health/detailed").json()
+    told = body["dependencies"]
 
-    assert {
-        "events_processed",
-        "events_failed",
-        "events_in_queue",
-        "avg_processing_time_ms",
-        "throughput_per_second",
-        "worker_utilization",
-        "backpressure_active",
-    } <= set(pipeline)
+    assert {"status", "version", "environment", "uptime_seconds", "event_loop"} <= set(body)
+    assert {"latency_ms", "vendor"} <= set(told["database"])
+    assert {"mode", "breaker", "journal_length"} <= set(told["cache"])
+    assert set(told["cache"]["stats"]) == {"hit_rate", "total_keys", "hits", "misses", "memory_mb"}
+    assert set(told["event_pipeline"]) >= PIPELINE
 
 
 @pytest.mark.django_db
-def test_unapplied_migrations_keep_traffic_away(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_migrated", False)
-    monkeypatch.setattr("health.checks.MigrationExecutor.migration_plan", lambda self, targets: [object()])
-    response = client.get("/health/ready")
+@pytest.mark.postgresql
+def test_detail_tells_what_the_database_server_bears(
+    client: Client, asked: Callable[[], None], settings: Settings
+) -> None:
+    settings.DEBUG = True
+    asked()
+    database = client.get("/health/detailed").json()["dependencies"]["database"]
 
-    assert response.status_code == 503
-    assert response.json()["reasons"][0] == "1 migrations are not applied"
+    assert 1 <= database["open_connections"] <= database["max_connections"]
+    assert "oldest_transaction_seconds" in database
 
 
-def test_a_database_that_refuses_keeps_traffic_away(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> Answer:
-        raise OperationalError("refused")
+@pytest.mark.django_db
+def test_the_dead_of_the_last_hour_are_told_apart_from_older_ones(
+    client: Client, asked: Callable[[], None], settings: Settings
+) -> None:
+    settings.DEBUG = True
+    for hours in (0.5, 0.9, 1.5):
+        baker.make(Event, state=Event.State.DEAD, finished_at=timezone.now() - timedelta(hours=hours))
+    asked()
+    pipeline = client.get("/health/detailed").json()["dependencies"]["event_pipeline"]
 
-    monkeypatch.setattr(sampler, "QUESTIONS", {"database": refuse})
+    assert (pipeline["dead_last_hour"], pipeline["dead_letters"]) == (2, 3)
 
-    assert client.get("/health/ready").status_code == 503
+
+@pytest.mark.django_db
+def test_detail_says_when_the_log_will_be_empty(client: Client, asked: Callable[[], None], settings: Settings) -> None:
+    settings.DEBUG = True
+    now = timezone.now()
+    baker.make(Event, _quantity=6)
+    baker.make(Worker, started_at=now, heartbeat_at=now, minute_processed=120, minute_seconds=60.0)
+    asked()
+
+    assert client.get("/health/detailed").json()["dependencies"]["event_pipeline"]["drain_eta_seconds"] == 3.0
