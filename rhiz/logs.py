@@ -22,6 +22,7 @@ Values = MutableMapping[str, Any]
 def configure(config: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG: the standard library's configuration, and structlog's on top of it."""
     logging.config.dictConfig(config)
+    logging.captureWarnings(True)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
         wrapper_class=structlog.stdlib.BoundLogger,

@@ -222,6 +222,9 @@ LOGGING = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # Scanners that guess host names are answered 400 and not worth a traceback each.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # uvicorn has configured its own before it imports us; its `--log-level` stays.
+        "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.access": {"handlers": [], "propagate": True},
         # The health check tells of an outage in one line; the pool would in one for each try of each connection.
         "psycopg.pool": {"level": "CRITICAL" if LOG_LEVEL == "CRITICAL" else "ERROR"},
     },

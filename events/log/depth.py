@@ -9,12 +9,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 READY = "e.state = 0 and not e.suspect and e.available_at <= e.received_at"
 WAITING = "e.state = 0 and not e.suspect and e.available_at > e.received_at"
+SUSPECTS = "e.state = 0 and e.suspect"
 
+# Ready, waiting and suspects together are all that is pending: nothing is walked over twice to count them.
 # The same on both databases, but for the age of an event in seconds and for naming an index, which only SQLite can.
 DEPTH = """
-select 'pending', 0, count(*) from (
-    select 1 from events_event e {by_unfinished} where e.state = 0 limit %(limit)s) counted
-union all
 select 'ready', priority, count(*) from (
     select priority from events_event e {by_ready} where {ready} limit %(limit)s) counted group by priority
 union all
@@ -28,19 +27,24 @@ union all
 select 'waiting', 0, count(*) from (
     select 1 from events_event e {by_deferred} where {waiting} limit %(limit)s) counted
 union all
+select 'suspects', 0, count(*) from (
+    select 1 from events_event e {by_suspects} where {suspects} limit %(limit)s) counted
+union all
 select 'dead', 0, count(*) from (select 1 from events_event e {by_dead} where e.state = 2 limit %(limit)s) counted
 """
 POSTGRESQL = DEPTH.format(
     ready=READY,
     waiting=WAITING,
+    suspects=SUSPECTS,
     age="extract(epoch from clock_timestamp() - e.received_at)",
-    **dict.fromkeys(("by_unfinished", "by_ready", "by_deferred", "by_dead"), ""),
+    **dict.fromkeys(("by_ready", "by_deferred", "by_suspects", "by_dead"), ""),
 )
 SQLITE = DEPTH.format(
     ready=READY,
     waiting=WAITING,
+    suspects=SUSPECTS,
     age="(julianday('now') - julianday(e.received_at)) * 86400",
-    **{f"by_{name}": f"indexed by events_{name}" for name in ("unfinished", "ready", "deferred", "dead")},
+    **{f"by_{name}": f"indexed by events_{name}" for name in ("ready", "deferred", "suspects", "dead")},
 )
 
 
@@ -50,6 +54,7 @@ class Depth:
 
     pending: int = 0
     waiting: int = 0  # of the pending: for their next try, or for an earlier event of their DID
+    suspects: int = 0  # of the pending: each is to run alone in its process
     dead: int = 0
     ready: dict[int, int] = field(default_factory=dict)  # by priority
     oldest: dict[int, float] = field(default_factory=dict)  # seconds since the receipt of the oldest ready, by priority
@@ -71,4 +76,5 @@ def depth(connection: BaseDatabaseWrapper, limit: int) -> Depth:
                     found.oldest[priority] = max(0.0, float(value))
             else:
                 setattr(found, name, int(value))
+    found.pending = min(limit, sum(found.ready.values()) + found.waiting + found.suspects)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -83,6 +84,17 @@ def test_depth_is_told_by_priority_with_the_age_of_the_oldest() -> None:
     assert metrics["oldest_ready_seconds"]["low"] == pytest.approx(0, abs=5)
     assert metrics["oldest_ready_seconds"]["critical"] is None
     assert (metrics["events_in_queue"], metrics["waiting"], metrics["dead_letters"]) == (6, 1, 1)
+
+
+def test_the_queue_is_all_that_is_pending_up_to_one_more_than_the_capacity(settings: Settings) -> None:
+    Lane.ensure()
+    now = timezone.now()
+    for state, suspect, due, priority in product(Event.State, (False, True), (now, now + timedelta(hours=1)), (0, 3)):
+        baker.make(Event, state=state, suspect=suspect, received_at=now, available_at=due, priority=priority)
+    assert pipeline_metrics()["events_in_queue"] == Event.objects.pending().count() == 8
+    for capacity in (7, 2, 1):
+        settings.EVENT_QUEUE_CAPACITY = capacity
+        assert pipeline_metrics()["events_in_queue"] == capacity + 1
 
 
 @pytest.mark.parametrize(("idle", "age", "stalled"), [(60, 60, 1), (60, 5, 0), (5, 60, 0)])

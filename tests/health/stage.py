@@ -21,6 +21,7 @@ from tests.servers import PostgreSQL, Valkey, free_port
 
 KEY = "an-internal-key-for-the-stage-0123456789-abcdefghij"
 DATABASE, REDIS, BOTH = "database", "Redis", "both"
+POOL = 11  # connections that the web server's pool may hold: EVENT_WORKERS + 10
 FREEZE, BLACK_HOLE, STOP = "frozen", "black-holed", "stopped"
 
 
@@ -85,6 +86,11 @@ class Stage:
             return 0, {}
         return answer.status_code, answer.json()
 
+    def processed(self) -> int:
+        """How many events were applied since the log began."""
+        _, body = self.ask(self.web_address, "/health/detailed")
+        return int(body["dependencies"]["event_pipeline"]["events_processed"])
+
     def is_well(self) -> bool:
         """Whether web and worker are ready, and nothing is degraded."""
         web, worker = self.ask(self.web_address), self.ask(self.worker_address)
@@ -96,6 +102,8 @@ class Stage:
         told = {name: one["status"] for name, one in body.get("dependencies", {}).items()}
         if whom == REDIS:
             return (code, told.get("cache"), worker) == (200, "degraded", 200)
+        if whom == BOTH and told.get("cache") == "ok":
+            return False
         return (code, told.get("database"), worker) == (503, "fail", 503)
 
     def serves(self) -> bool:
@@ -136,7 +144,7 @@ class Stage:
             "DATABASE_URL": url._replace(netloc=host, query="sslmode=disable").geturl(),
             "REDIS_URL": self._networks[REDIS].url,
             "CACHE_BACKEND": "redis",
-            "EVENT_WORKERS": "4",
+            "EVENT_WORKERS": "1",
             "EVENT_QUEUE_CAPACITY": "10000000",
             "DRAIN_DELAY": "0",
             "LOG_LEVEL": "CRITICAL",

@@ -58,3 +58,14 @@ def test_started_twice_it_asks_once_and_stopped_it_knows_nothing() -> None:
     assert not asked.acquire(timeout=0.1)
     sampler.stop()
     assert sampler.read()["mail"].status is Status.STARTING
+
+
+def test_after_a_fork_the_child_asks_anew() -> None:
+    asked = threading.Semaphore(0)
+    health.check("mail", pause=60.0)(asked.release)
+    sampler.start()
+    assert asked.acquire(timeout=5)
+    sampler._after_fork()
+
+    assert asked.acquire(timeout=5)
+    assert sampler.read()["mail"].status in (Status.OK, Status.STARTING)

@@ -28,7 +28,10 @@ SCRAPES = 40
 @pytest.mark.proof
 @pytest.mark.postgresql
 def test_a_scrape_stays_under_50_ms_on_five_million_events_with_a_full_queue(
-    transactional_db: None, monkeypatch: pytest.MonkeyPatch, client: Client
+    transactional_db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    client: Client,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sampler, "read", dict)  # in a web process this is read from memory
     Lane.ensure()
@@ -42,4 +45,7 @@ def test_a_scrape_stays_under_50_ms_on_five_million_events_with_a_full_queue(
         took.append(time.perf_counter() - began)
         assert f"rhiz_events_in_queue {PENDING}" in response.content.decode()
     took.sort()
-    assert took[int(0.95 * SCRAPES)] < LIMIT, [round(1000 * seconds, 1) for seconds in took]
+    half, most = took[SCRAPES // 2], took[int(0.95 * SCRAPES)]
+    with capsys.disabled():
+        print(f"\n  a scrape: p50 {1000 * half:.1f} ms, p95 {1000 * most:.1f} ms", end="")
+    assert most < LIMIT, [round(1000 * seconds, 1) for seconds in took]
