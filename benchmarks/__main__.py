@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from benchmarks import append, cache, drain, history, latency, memory, report, sqlite
+from benchmarks import append, cache, drain, history, intake, latency, memory, report, sqlite
 from benchmarks.machine import describe
 from benchmarks.scale import FULL, QUICK, Scale
 from benchmarks.server import Server
@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[Server, Scale], dict[str, Any]]] = {
     "append": append.measure,
     "drain": drain.measure,
     "latency": latency.measure,
+    "intake": intake.measure,
     "history": history.measure,
     "sqlite": sqlite.measure,
     "memory": memory.measure,

@@ -6,6 +6,8 @@ from benchmarks.processes import PYTHON, environment, output_of
 from benchmarks.server import execute
 from benchmarks.workload import NOOP, RELATIONSHIP
 
+KEY = "an-internal-key-for-benchmarks-0123456789"
+
 
 class Ours:
     """The project on one database; `applied` upserts relationships, else its processor does nothing."""
@@ -66,7 +68,7 @@ class Ours:
             CACHE_BACKEND="memory",
             DEBUG="0",
             SECRET_KEY="a-key-for-benchmarks-0123456789-abcdefghijklmnopqrstuvwxyz",
-            INTERNAL_API_KEY="an-internal-key-for-benchmarks-0123456789",
+            INTERNAL_API_KEY=KEY,
             ALLOWED_HOSTS="localhost",
             LOG_LEVEL="WARNING",
         )

@@ -36,6 +36,8 @@ def text(figures: Figures) -> str:
             for rate, both in figures["latency"].items()
             for name, found in both.items()
         ]
+    if "intake" in figures:
+        lines += _intake(figures["intake"])
     if "history" in figures:
         found = figures["history"]
         heading = f"With {found['done events']:,} done events"
@@ -64,6 +66,16 @@ def text(figures: Figures) -> str:
         for v in verdicts(figures)
     ]
     return "\n".join(lines)
+
+
+def _intake(found: Figures) -> list[str]:
+    lines: list[str] = []
+    for part, by_name in found.items():
+        lines += ["", f"{f'Intake, {part}':30}{'events/s':>12}{'p50 ms':>12}{'p99 ms':>12}"]
+        for name, one in by_name.items():
+            took = "".join(f"{one[p]:>12.1f}" for p in ("p50", "p99") if p in one)
+            lines.append(f"  {name:28}{one['rate']:>12,.0f}{took}")
+    return lines
 
 
 def _cache(found: Figures) -> list[str]:

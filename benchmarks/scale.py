@@ -22,6 +22,7 @@ class Scale:
     memory: tuple[int, int]
     cache_calls: int  # of each kind and contestant
     cache_keys: tuple[int, ...]  # among which one person's are invalidated
+    intake_seconds: float  # of posting by each contestant, after a warm-up
 
 
 FULL = Scale(
@@ -38,6 +39,7 @@ FULL = Scale(
     memory=(10_000, 1_000_000),
     cache_calls=6_000,
     cache_keys=(1_000, 10_000, 100_000, 1_000_000),
+    intake_seconds=5.0,
 )
 QUICK = Scale(
     rounds=1,
@@ -53,4 +55,5 @@ QUICK = Scale(
     memory=(2_000, 20_000),
     cache_calls=600,
     cache_keys=(1_000, 10_000),
+    intake_seconds=1.0,
 )

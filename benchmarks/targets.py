@@ -74,6 +74,20 @@ def invalidated(size: int, way: str) -> Callable[[Figures], float]:
     return cache("invalidation", str(size), way)
 
 
+def taken_in(part: str, name: str, figure: str = "rate") -> Callable[[Figures], float]:
+    """A figure of the intake: events a second, or a latency in milliseconds."""
+    return lambda figures: float(figures["intake"][part][name][figure])
+
+
+def share_of_batches_aim(part: str, name: str) -> Callable[[Figures], float]:
+    """Of 15,000 events a second, or of half of what COPY does if that is less."""
+    rate, copied = taken_in(part, name), taken_in("batches of 500", "COPY")
+    return lambda figures: rate(figures) / min(15_000.0, 0.5 * copied(figures))
+
+
+SINGLES = "32 connections"
+IN_MEMORY, ONE_INSERT = "FastAPI, in memory", "DRF, one INSERT"
+
 NOOP, RELATIONSHIPS = "rhiz, no-op", "rhiz, relationships"
 RAW_NOOP, RAW_RELATIONSHIPS = "raw limit, no-op", "raw limit, relationships"
 
@@ -98,6 +112,38 @@ TARGETS = [
         )
         for rate in (500, 2_000)
         for which in ("p50", "p99")
+    ),
+    Target(
+        "intake, 32 connections: times FastAPI in memory",
+        ratio(taken_in(SINGLES, "rhiz"), taken_in(SINGLES, IN_MEMORY)),
+        at_least=1.7,
+    ),
+    Target(
+        "intake, 32 connections: times a DRF view with one INSERT",
+        ratio(taken_in(SINGLES, "rhiz"), taken_in(SINGLES, ONE_INSERT)),
+        at_least=15.0,
+    ),
+    Target(
+        "intake, 32 connections: p99 as a share of 40 ms or FastAPI's",
+        lambda figures: (
+            taken_in(SINGLES, "rhiz", "p99")(figures) / max(40.0, taken_in(SINGLES, IN_MEMORY, "p99")(figures))
+        ),
+        at_most=1.0,
+    ),
+    Target(
+        "intake, batches of 500: share of 15,000/s or half of COPY",
+        share_of_batches_aim("batches of 500", "rhiz"),
+        at_least=1.0,
+    ),
+    Target(
+        "intake beside a busy worker, 32 connections: times FastAPI",
+        ratio(taken_in("beside a busy worker", SINGLES), taken_in(SINGLES, IN_MEMORY)),
+        at_least=0.85,
+    ),
+    Target(
+        "intake beside a busy worker, batches of 500: share of the same",
+        share_of_batches_aim("beside a busy worker", "batches of 500"),
+        at_least=0.5,
     ),
     Target(
         "claims with 5 million done events: speed, as a share of that with none",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging.config
 from collections.abc import Mapping, MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -29,6 +30,13 @@ def configure(config: dict[str, Any]) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,  # tests and LOG_LEVEL change levels of loggers that exist
     )
+
+
+class NoRefusals(logging.Filter):
+    """Drops Django's line about each 503 that was meant (backpressure, a probe): metrics count them, in one figure."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return bool(record.exc_info) or getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def formatter(form: str) -> ProcessorFormatter:

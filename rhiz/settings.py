@@ -215,15 +215,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"chosen": {"()": "rhiz.logs.formatter", "form": LOG_FORMAT}},
+    "filters": {"no_refusals": {"()": "rhiz.logs.NoRefusals"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "chosen"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Django's own handlers would print the same record a second time.
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "django.request": {"filters": ["no_refusals"]},
         # Scanners that guess host names are answered 400 and not worth a traceback each.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # uvicorn has configured its own before it imports us; its `--log-level` stays.
+        # uvicorn has configured its own before it imports us; its `--log-level` stays, for those that are named here.
         "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.error": {"handlers": [], "propagate": True},
         "uvicorn.access": {"handlers": [], "propagate": True},
         # The health check tells of an outage in one line; the pool would in one for each try of each connection.
         "psycopg.pool": {"level": "CRITICAL" if LOG_LEVEL == "CRITICAL" else "ERROR"},

@@ -7,6 +7,9 @@ import logging
 
 import pytest
 import structlog
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.utils.log import log_response
 
 from rhiz.logs import formatter
 
@@ -58,3 +61,12 @@ def test_loggers_of_structlog_write_records_of_the_standard_library(caplog: pyte
 
     [record] = caplog.records
     assert formatter("line").format(record).endswith(' WARNING some.logger "worker died" worker=host:1 events=3')
+
+
+@pytest.mark.parametrize(("status", "error", "lines"), [(503, None, 0), (503, ValueError("no"), 1), (404, None, 1)])
+def test_a_503_that_is_meant_is_no_line(
+    status: int, error: Exception | None, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    log_response("told", response=HttpResponse(status=status), request=RequestFactory().get("/"), exception=error)
+
+    assert len([record for record in caplog.records if record.name == "django.request"]) == lines

@@ -21,14 +21,15 @@ def _answers(url: str) -> bool:
         return False
 
 
-def test_every_line_of_a_web_server_is_json(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path / 'db.sqlite3'}"
+def lines(directory: Path, *options: str) -> list[dict[str, str]]:
+    """What a web server prints from its start to its end, with one request between."""
+    database = f"sqlite:///{directory / 'db.sqlite3'}"
     variables = {"DATABASE_URL": database, "ENV_FILE": "", "LOG_FORMAT": "json", "DRAIN_DELAY": "0"}
     port = free_port()
-    said = tmp_path / "said"
+    said = directory / "said"
     with said.open("wb") as output:
         web = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "rhiz.asgi:application", "--port", str(port)],
+            [sys.executable, "-m", "uvicorn", "rhiz.asgi:application", "--port", str(port), *options],
             cwd=ROOT,
             env={**PRODUCTION, **variables},
             stdout=output,
@@ -40,9 +41,18 @@ def test_every_line_of_a_web_server_is_json(tmp_path: Path) -> None:
             web.terminate()
             web.wait(30)
 
-    lines = [json.loads(line) for line in said.read_text().splitlines()]
-    events = " ".join(line["event"] for line in lines)
+    return [json.loads(line) for line in said.read_text().splitlines()]
+
+
+def test_every_line_of_a_web_server_is_json(tmp_path: Path) -> None:
+    said = lines(tmp_path)
+    events = " ".join(line["event"] for line in said)
     assert "Started server process" in events
     assert "GET /health HTTP/1.1" in events  # the line of access
     assert "Finished server process" in events
-    assert {"time", "level", "logger"} <= set.intersection(*(set(line) for line in lines))
+    assert {"time", "level", "logger"} <= set.intersection(*(set(line) for line in said))
+
+
+def test_uvicorns_own_level_holds_for_its_lines(tmp_path: Path) -> None:
+    loggers = {line["logger"] for line in lines(tmp_path, "--log-level", "warning")}
+    assert not {logger for logger in loggers if logger.startswith("uvicorn")}
