@@ -1,4 +1,4 @@
-.PHONY: run test lint proof bench
+.PHONY: run test lint proof bench openapi
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,6 +19,9 @@ lint: .venv/test-ready
 	$(BARE) $(BIN)/mypy
 	$(BARE) $(BIN)/lint-imports
 	$(BARE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+openapi: .venv/test-ready  ## docs/openapi.yaml, made anew from the views
+	$(BARE) $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml
 
 proof: .venv/test-ready  ## what is too long for every run
 	$(BIN)/python -m tests.servers -- $(PYTEST) -m proof --timeout 3600

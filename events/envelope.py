@@ -50,6 +50,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     refusal: str = ""  # why it can never be applied: accepted as dead
     raw: bytes | None = None  # the payload as sent, kept when refused
     request_id: str | None = None  # of the HTTP request that brought it, up to 64 characters
+    traceparent: str | None = None  # of the same request, well-formed: 55 characters
 
 
 def parse(body: bytes) -> NewEvent:

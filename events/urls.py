@@ -6,6 +6,7 @@ from django.db.transaction import non_atomic_requests
 from django.urls import path
 
 from events.intake import dead_letter_views as dead_letters
+from events.intake import document_views as document
 from events.intake import views
 
 app_name = "events"
@@ -18,4 +19,6 @@ urlpatterns = [
     path("events/dead-letter/requeue", dead_letters.RequeueView.as_view(), name="requeue"),
     path("events/dead-letter/discard", dead_letters.DiscardView.as_view(), name="discard"),
     path("events/<uuid:event_id>", views.EventView.as_view(), name="event"),
+    path("schema", document.SchemaView.as_view(), name="schema"),
+    path("docs", document.DocsView.as_view(), name="docs"),
 ]

@@ -22,7 +22,7 @@ from rest_framework.request import Request
 
 from cachecore import status
 from events import stats
-from health import sampler
+from health import described, sampler
 from health.families import build_families, cache_families, gauge, health_families, pipeline_families
 from health.views import NO_STORE, ProbeView, holds_key
 
@@ -53,6 +53,7 @@ registry.register(Figures())
 class MetricsView(ProbeView):
     """Open to the addresses of METRICS_ALLOW, and to who holds the internal key."""
 
+    @described.metrics
     def get(self, request: Request) -> HttpResponse:
         if not (comes_from(request._request, settings.METRICS_ALLOW) or holds_key(_key(request))):
             raise NotAuthenticated("/metrics is open to METRICS_ALLOW and to the internal key")

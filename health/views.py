@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from health import answers, draining, lag, sampler
+from health import answers, described, draining, lag, sampler
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -25,6 +25,7 @@ class ProbeView(APIView):
 class LiveView(ProbeView):
     """The process runs."""
 
+    @described.live
     def get(self, request: Request) -> Response:
         return Response(answers.LIVE, headers=NO_STORE)
 
@@ -32,6 +33,7 @@ class LiveView(ProbeView):
 class ReadyView(ProbeView):
     """Whether this instance should get traffic: 200, or 503 in the status line."""
 
+    @described.ready
     def get(self, request: Request) -> Response:
         status, body = answers.ready(sampler.read(), draining=draining.active())
         response = Response(body, status=status, headers=NO_STORE)
@@ -43,6 +45,7 @@ class ReadyView(ProbeView):
 class DetailedView(ProbeView):
     """What an operator asks first; always 200."""
 
+    @described.detailed
     def get(self, request: Request) -> Response:
         figures = settings.DEBUG or holds_key(request.headers.get("X-Internal-Key", ""))
         body = answers.detailed(

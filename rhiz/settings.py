@@ -128,6 +128,8 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",  # Swagger UI's files
     "cachecore",
     "health",
     "events",
@@ -192,7 +194,31 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "rhiz",
+    "VERSION": VERSION,
+    "DESCRIPTION": "Events in, the graph out; see docs/api.md. Spoken inside the platform.",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "",
+    "SERVE_PUBLIC": True,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["rhiz.openapi.without_aliases"],
+    "POSTPROCESSING_HOOKS": ["rhiz.openapi.complete"],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "InternalKey": {"type": "apiKey", "in": "header", "name": "X-Internal-Key"},
+            "StaffSession": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "sessionid",
+                "description": "of staff who logged in at /admin/; for reading",
+            },
+        }
+    },
 }
 
 # --- Transport ------------------------------------------------------------------------------------------------

@@ -5,9 +5,12 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from events.intake.views import NothingView
+
 urlpatterns = [
     path("", include("health.urls")),
     path("internal/", include("events.urls")),
     path("internal/graph/", include("rhiz.graph.urls")),
+    path("internal/<path:rest>", NothingView.as_view()),
     path("admin/", admin.site.urls),
 ]

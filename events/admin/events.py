@@ -28,6 +28,7 @@ FIELDS = (
     "payload",
     "last_error",
     "request_id",
+    "traceparent",
 )
 
 

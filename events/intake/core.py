@@ -1,6 +1,7 @@
 """The intake without a framework: bytes and a media type in, an Answer out. Every door calls this.
 
-A door with an append of its own (group commit) calls `read`, `admit`, its append, and `answer`; others `receive`.
+A door with an append of its own (group commit) calls `read`, the limiter, `admit`, its append, and `answer`; others
+`receive`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from events.exceptions import EnvelopeError
 from events.intake import problems
 from events.intake.admission import Admission, admission
 from events.intake.answer import Answer
+from events.intake.keys import HOLDER
 from events.intake.problems import Problem, ProblemError
-from events.intake.request_id import current
+from events.intake.rate import limiter
+from events.intake.request_id import current, current_trace
 from events.log.append import Appended, append_new
 
 JSON = "application/json"
@@ -53,20 +56,27 @@ class Submission:
 
 def receive(body: bytes, content_type: str, content_encoding: str = "") -> Answer:
     """Validate, admit, append and commit: the whole of a POST. Never raises for anything that a client can send."""
+    headers: dict[str, str] = {}
     try:
-        submission = admit(read(body, content_type, content_encoding))
+        submission = read(body, content_type, content_encoding)
+        # What is no event costs nothing. What is refused later, or was there already, does: it was work.
+        problem, headers = limiter.take(HOLDER, len(submission.events))
+        if problem is not None:
+            raise ProblemError(problem)
+        submission = admit(submission)
         events = submission.events
         appended: list[Appended] = []
         try:
             appended = append_new(events)
         finally:
             settle(submission, appended)
-        return answer(submission, appended)
+        told = answer(submission, appended)
     except ProblemError as error:
-        return error.problem.answer()
+        told = error.problem.answer()
     except DatabaseFailure:
         logger.exception("events were not appended: the database failed")
-        return problems.database_away().answer()
+        told = problems.database_away().answer()
+    return told._replace(headers=headers | told.headers)
 
 
 def read(body: bytes, content_type: str, content_encoding: str = "") -> Submission:
@@ -155,7 +165,7 @@ def _result(index: int, outcome: Appended | Rejection) -> dict[str, Any]:
 
 def _known(events: Iterable[NewEvent | EnvelopeError]) -> list[NewEvent | Rejection]:
     """Each event whose type has a processor, under the request's name; a rejection in the place of every other."""
-    known, request_id = registry.known_types(), current()
+    known, request_id, traceparent = registry.known_types(), current(), current_trace()
     items: list[NewEvent | Rejection] = []
     for event in events:
         if isinstance(event, EnvelopeError):
@@ -164,7 +174,8 @@ def _known(events: Iterable[NewEvent | EnvelopeError]) -> list[NewEvent | Reject
             error = EnvelopeError("event_type", f"{event.event_type!r} is unknown", ", ".join(sorted(known)))
             items.append(Rejection(problems.not_an_event(error), event.event_id))
         else:
-            items.append(structs.replace(event, request_id=request_id) if request_id else event)
+            named = request_id or traceparent
+            items.append(structs.replace(event, request_id=request_id, traceparent=traceparent) if named else event)
     return items
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -14,8 +13,10 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from events.exceptions import EnvelopeError
+from events.intake import described
 from events.intake.body import read_body
 from events.intake.internal import InternalView
+from events.intake.selection import Filter, Selection
 from events.intake.views import told
 from events.models import Event
 
@@ -27,38 +28,10 @@ BOUND = 10_000  # events that one request by filter changes; `more` says to ask 
 logger = structlog.stdlib.get_logger(__name__)
 
 
-class Filter(msgspec.Struct, forbid_unknown_fields=True):
-    """Which dead letters; without any field, all of them."""
-
-    event_type: str | None = None
-    did: str | None = None
-
-    def chosen(self) -> QuerySet[Event]:
-        """The dead letters that match."""
-        given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
-        return Event.objects.dead().filter(**given)
-
-
-# A misspelt field must not widen what is changed: unknown ones are refused.
-class Selection(msgspec.Struct, forbid_unknown_fields=True):
-    """What an operator asks for: `ids` or a `filter`, not both, not neither."""
-
-    ids: list[UUID] | None = None
-    filter: Filter | None = None
-    note: str = ""
-
-    ALLOWED = '{"ids": [event_id, ...]} or {"filter": {"event_type": ..., "did": ...}}; with "note" where discarding'
-
-    def dead(self) -> QuerySet[Event]:
-        """The dead letters asked for."""
-        if self.ids is None:
-            return (self.filter or Filter()).chosen()
-        return Event.objects.dead().filter(event_id__in=self.ids)
-
-
 class DeadLettersView(InternalView):
     """Dead letters, newest first; `next` is the address of the following page, or null."""
 
+    @described.dead_letters
     def get(self, request: Request) -> Response:
         query = request.query_params
         limit = min(_whole(query, "limit", PAGE), LARGEST_PAGE)
@@ -75,6 +48,7 @@ class DeadLettersView(InternalView):
 class RequeueView(InternalView):
     """Makes dead letters pending again. Those whose payload the log can't hold stay dead."""
 
+    @described.requeue
     def post(self, request: Request) -> Response:
         selection = _selection(request)
         ids, more = _bounded(selection.dead().filter(raw=None))
@@ -86,6 +60,7 @@ class RequeueView(InternalView):
 class DiscardView(InternalView):
     """Gives dead letters up, with a note that says why."""
 
+    @described.discard
     def post(self, request: Request) -> Response:
         selection = _selection(request)
         ids, more = _bounded(selection.dead())

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 HEADER = "X-Internal-Key"
+HOLDER = "internal"  # of the key and of its fallbacks: one caller, whose limit a rotation neither doubles nor halves
 
 
 class KeyHolder:

@@ -87,6 +87,19 @@ def conflict(event_id: UUID) -> Problem:
     return Problem(409, "conflict", detail, {"field": "event_id", "event_id": str(event_id)})
 
 
+def rate_limited(retry_after: int, limit: int, seconds: int, *, split: bool = False) -> Problem:
+    """429: more than `limit` events in so many `seconds`; come back in `retry_after` seconds.
+
+    `split`: as many as were sent never fit at once.
+    """
+    detail = f"more than {limit:,} events in {seconds:,} s; try again in {retry_after} s"
+    members: dict[str, Any] = {"retry_after": retry_after}
+    if split:
+        members["allowed"] = f"at most {limit:,} events at once"
+        detail += f", with {members['allowed']}"
+    return Problem(429, "rate-limited", detail, members, {"Retry-After": str(retry_after)})
+
+
 def at_capacity(retry_after: int) -> Problem:
     """503: too much is pending; come back in `retry_after` seconds."""
     detail = f"too many events are pending; try again in {retry_after} s"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -17,24 +17,39 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from structlog.contextvars import bound_contextvars, get_contextvars
 
+from events.traceparent import trace_id, well_formed
+
 HEADER = "X-Request-ID"
 
 _fits = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}").fullmatch  # one plain word, as long as the log's column
-_trace = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}").match
 
 
 def chosen(request_id: str, traceparent: str) -> str:
     """What a request is called: its `X-Request-ID`, else the trace of its `traceparent`, else a name of ours."""
     if _fits(request_id):
         return request_id
-    trace = _trace(traceparent)
-    return trace[1] if trace else uuid.uuid4().hex
+    trace = well_formed(traceparent)
+    return trace_id(trace) if trace else uuid.uuid4().hex
 
 
 def current() -> str | None:
     """The name of the request that is being answered; None outside of requests."""
     given: str | None = get_contextvars().get("request_id")
     return given
+
+
+def current_trace() -> str | None:
+    """The traceparent that this request came with; None without a well-formed one."""
+    given: str | None = get_contextvars().get("traceparent")
+    return given
+
+
+@contextmanager
+def naming(request_id: str, traceparent: str) -> Iterator[str]:
+    """Names the request that the block answers, by what its headers hold; a door without middleware uses this too."""
+    name, trace = chosen(request_id, traceparent), well_formed(traceparent)
+    with bound_contextvars(request_id=name, **({"traceparent": trace} if trace else {})):
+        yield name
 
 
 @sync_and_async_middleware
@@ -55,11 +70,8 @@ def named_requests(get_response: Callable[[HttpRequest], Any]) -> Callable[[Http
     return answer
 
 
-@contextmanager
-def _named(request: HttpRequest) -> Iterator[str]:
-    name = chosen(request.headers.get(HEADER, ""), request.headers.get("traceparent", ""))
-    with bound_contextvars(request_id=name):
-        yield name
+def _named(request: HttpRequest) -> AbstractContextManager[str]:
+    return naming(request.headers.get(HEADER, ""), request.headers.get("traceparent", ""))
 
 
 def _told(response: HttpResponseBase, name: str) -> HttpResponseBase:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events import stats
-from events.intake import core
+from events.intake import core, described
 from events.intake.body import read_body
 from events.intake.internal import InternalView, response
 from events.models import Event
@@ -20,6 +20,7 @@ from events.models import Event
 class EventsView(InternalView):
     """Accepts one event, a JSON array of them, or newline-delimited JSON; answers after COMMIT."""
 
+    @described.post_events
     def post(self, request: Request) -> HttpResponse:
         body = read_body(request._request)
         headers = request.headers
@@ -29,6 +30,7 @@ class EventsView(InternalView):
 class MetricsView(InternalView):
     """The pipeline's figures, of the last second; `/metrics` tells the same ones to Prometheus."""
 
+    @described.metrics
     def get(self, request: Request) -> Response:
         return Response(stats.pipeline_metrics(stats.recent.read()))
 
@@ -36,8 +38,19 @@ class MetricsView(InternalView):
 class EventView(InternalView):
     """What became of one event."""
 
+    @described.event
     def get(self, request: Request, event_id: UUID) -> Response:
         return Response(told(get_object_or_404(Event, event_id=event_id)))
+
+
+class NothingView(InternalView):
+    """Any other address under /internal: a problem as everywhere here, once the caller has shown the key."""
+
+    schema = None  # not in the OpenAPI document
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise Http404
 
 
 def told(event: Event) -> dict[str, Any]:
@@ -53,6 +66,7 @@ def told(event: Event) -> dict[str, Any]:
         "crashes": event.crashes,
         "error": event.last_error or None,
         "request_id": event.request_id,
+        "traceparent": event.traceparent,
         "rev": event.rev,
         "occurred_at": event.occurred_at,
         "received_at": event.received_at,

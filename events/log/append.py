@@ -54,6 +54,7 @@ class Row(msgspec.Struct, omit_defaults=True):
     o: str | None
     e: str | None
     q: str | None = None
+    w: str | None = None
 
 
 def append(
@@ -180,6 +181,7 @@ def _document(events: list[NewEvent], instant: Callable[[datetime], str]) -> str
             instant(e.occurred_at) if e.occurred_at else None,
             e.refusal or None,
             e.request_id,
+            e.traceparent,
         )
         for e in events
     ]

@@ -29,16 +29,17 @@ with document as materialized (
     select nextval('events_event_id_seq') as id, clock_timestamp() as at, item.*
     from json_to_recordset(%s::json) as item (
         i uuid, t text, d text, l smallint, r smallint, p jsonb, g text, v bigint, rev text, o timestamptz, e text,
-        q text
+        q text, w text
     )
 )
 insert into events_event (
     id, event_id, event_type, did, lane, priority, payload, digest, rev, occurred_at, version,
-    state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error, request_id
+    state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error, request_id,
+    traceparent
 )
 select id, i, t, d, l, r, p, g, rev, o, coalesce(v, (extract(epoch from at) * 1000000)::bigint),
     case when e is null then 0 else 2 end, 0, 0, false, at, at,
-    case when e is null then null else at end, coalesce(e, ''), q
+    case when e is null then null else at end, coalesce(e, ''), q, w
 from document
 order by i
 on conflict (event_id) do nothing

@@ -24,14 +24,15 @@ from events.syntax import microseconds
 APPEND = """
 insert into events_event (
     event_id, event_type, did, lane, priority, payload, digest, rev, occurred_at, version,
-    state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error, request_id
+    state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error, request_id,
+    traceparent
 )
 select replace(item.value ->> 'i', '-', ''), item.value ->> 't', item.value ->> 'd', item.value ->> 'l',
     item.value ->> 'r', item.value -> 'p', item.value ->> 'g', item.value ->> 'rev', item.value ->> 'o',
     coalesce(item.value ->> 'v', :microseconds),
     case when item.value ->> 'e' is null then 0 else 2 end, 0, 0, 0, :now, :now,
     case when item.value ->> 'e' is null then null else :now end, coalesce(item.value ->> 'e', ''),
-    item.value ->> 'q'
+    item.value ->> 'q', item.value ->> 'w'
 from json_each(:document) item
 where true
 order by item.key

@@ -99,6 +99,9 @@ class Event(models.Model):
     request_id = models.CharField(
         max_length=64, null=True, blank=True, editable=False, help_text="of the HTTP request that brought it"
     )
+    traceparent = models.CharField(
+        max_length=55, null=True, blank=True, editable=False, help_text="of the same request, where it had one"
+    )
 
     objects = EventQuerySet.as_manager()
 

@@ -15,6 +15,7 @@ from django.db import Error as DatabaseFailure
 
 from events.log.entry import Entry
 from events.models import Event
+from events.traceparent import trace_id
 from events.worker.isolation import Failure, Outcome
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -38,7 +39,7 @@ def tell(outcome: Outcome, *, using: str = "default") -> None:
         logger.debug("event done", **_named(entry, requests))
 
 
-def _tell_failure(failure: Failure, requests: dict[int, str]) -> None:
+def _tell_failure(failure: Failure, requests: dict[int, dict[str, str]]) -> None:
     told = {**_named(failure.entry, requests), "error": failure.error.strip().rpartition("\n")[2][:ERROR_LENGTH]}
     if failure.wait is None:
         logger.error("event dead", **told)
@@ -46,16 +47,20 @@ def _tell_failure(failure: Failure, requests: dict[int, str]) -> None:
         logger.warning("attempt failed", **told, retry_in_seconds=round(failure.wait, 1))
 
 
-def _named(entry: Entry, requests: dict[int, str]) -> dict[str, Any]:
+def _named(entry: Entry, requests: dict[int, dict[str, str]]) -> dict[str, Any]:
     named = {"event_id": str(entry.event_id), "event_type": entry.event_type, "did": entry.did}
-    request_id = {"request_id": requests[entry.id]} if entry.id in requests else {}
-    return {**named, "attempt": entry.attempts + 1, **request_id}
+    return {**named, "attempt": entry.attempts + 1, **requests.get(entry.id, {})}
 
 
-def _requests(entries: Sequence[Entry], using: str) -> dict[int, str]:
-    """By id of the log, the request that brought each event, where one did."""
+def _requests(entries: Sequence[Entry], using: str) -> dict[int, dict[str, str]]:
+    """By id of the log, the names of the request that brought each event, where one did."""
     events = Event.objects.using(using).filter(pk__in=[entry.id for entry in entries], request_id__isnull=False)
     try:
-        return {pk: str(request_id) for pk, request_id in events.values_list("pk", "request_id")}
+        found = events.values_list("pk", "request_id", "traceparent")
+        return {pk: _names(str(request_id), traceparent) for pk, request_id, traceparent in found}
     except DatabaseFailure:
         return {}  # the lines go without it: what was committed is told in any case
+
+
+def _names(request_id: str, traceparent: str | None) -> dict[str, str]:
+    return {"request_id": request_id} | ({"trace_id": trace_id(traceparent)} if traceparent else {})

@@ -14,7 +14,7 @@ from rest_framework.reverse import reverse
 from events import syntax
 from events.intake.internal import InternalView
 from events.intake.problems import ProblemError, bad_parameter
-from rhiz.graph import neighbours
+from rhiz.graph import described, neighbours
 
 PAGE = 50  # relationships, unless `limit` asks for fewer or more
 LARGEST_PAGE = 200
@@ -28,6 +28,7 @@ class RelationshipsView(InternalView):
     up to a day before. The strength of a relationship is what its record says now.
     """
 
+    @described.relationships
     def get(self, request: Request, did: str) -> Response:
         if not syntax.is_did(did):
             raise refused("did", f"{did[:100]!r} is none", syntax.DID_ALLOWED)
@@ -49,6 +50,7 @@ class ConvictionView(InternalView):
     Never 404: attestations may arrive before the relationship, and outlive it.
     """
 
+    @described.conviction
     def get(self, request: Request, uri: str) -> Response:
         try:
             syntax.parse_record_uri(uri)

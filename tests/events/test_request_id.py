@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 
 from events.intake.request_id import chosen
 from events.models import Event
+from events.traceparent import trace_id, well_formed
 from events.worker.batch import Result
 from events.worker.lines import MOST, tell
 
@@ -94,3 +95,62 @@ def test_many_failures_of_a_batch_are_told_in_few_lines(
     tell(take().outcome)
     assert len(caplog.records) == MOST + 1
     assert caplog.records[-1].events == 5  # type: ignore[attr-defined]
+
+
+PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (PARENT, PARENT),
+        (f"cc-{TRACE}-b7ad6b7169203331-01", f"cc-{TRACE}-b7ad6b7169203331-01"),
+        (f"cc-{TRACE}-b7ad6b7169203331-01-what-comes-later", f"cc-{TRACE}-b7ad6b7169203331-01"),
+    ],
+)
+def test_a_traceparent_is_known_by_its_form(given: str, kept: str) -> None:
+    assert well_formed(given) == kept
+    assert trace_id(kept) == TRACE
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        PARENT[:-1],
+        PARENT.upper(),
+        f"{PARENT}0",
+        f"{PARENT}-more",
+        f"{PARENT}\n",
+        f" {PARENT}",
+        f"ff-{TRACE}-b7ad6b7169203331-01",
+        f"cc-{TRACE}-b7ad6b7169203331-01more",
+        f"00-{'0' * 32}-b7ad6b7169203331-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE}-b7ad6b7169203331-0\u0661",
+        "00-" * 100_000,
+    ],
+)
+def test_what_is_no_traceparent_is_ignored(given: str) -> None:
+    assert well_formed(given) is None
+
+
+def test_an_event_keeps_its_traceparent_and_tells_it(api: APIClient, lanes: None) -> None:
+    event = {"event_type": "test.record", "did": "did:plc:a", "payload": {}}
+    headers = {"X-Request-ID": "indexer-7", "traceparent": PARENT}
+    event_id = api.post("/internal/events", [event], headers=headers).json()["results"][0]["event_id"]
+    told = api.get(f"/internal/events/{event_id}").json()
+    assert (told["request_id"], told["traceparent"]) == ("indexer-7", PARENT)
+    plain = post(api, n=1)
+    assert api.get(f"/internal/events/{plain}").json()["traceparent"] is None
+
+
+def test_a_workers_line_has_the_trace(
+    api: APIClient, lanes: None, take: Take, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = {"event_type": "test.record", "did": "did:plc:a", "payload": {"n": 1, "do": "refuse"}}
+    headers = {"X-Request-ID": "indexer-7", "traceparent": PARENT}
+    assert api.post("/internal/events", event, headers=headers).status_code == 202
+    tell(take().outcome)
+    [record] = [record for record in caplog.records if record.name == "events.worker.lines"]
+    assert (record.request_id, record.trace_id) == ("indexer-7", TRACE)  # type: ignore[attr-defined]

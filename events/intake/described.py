@@ -1,0 +1,257 @@
+"""How the OpenAPI document describes the views under /internal: what each takes and answers, refusals included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, OpenApiResponse, extend_schema
+
+from events import syntax
+from events.exceptions import EnvelopeError
+from events.fields import ALLOWED
+from events.intake import problems, shapes
+from events.intake.problems import CONTENT_TYPE, Problem
+
+KEY: dict[str, list[str]] = {"InternalKey": []}
+STAFF: dict[str, list[str]] = {"StaffSession": []}  # for reading only
+
+SHAPES = (
+    *(shapes.Event, shapes.Problem, shapes.Enqueued, shapes.Duplicate, shapes.BatchAnswer, shapes.EventStatus),
+    *(shapes.DeadLetters, shapes.ByIds, shapes.ByFilter, shapes.Requeued, shapes.Discarded, shapes.Metrics),
+)
+
+EVENT_ID = UUID("0191a2b4-7c1d-7e3f-8a55-3f1b2c4d5e6f")
+DID = "did:plc:2rzv4orglylo5yb7lfyyxg25"
+EVENT = {
+    "event_type": "relationship.created",
+    "did": DID,
+    "payload": {
+        "uri": f"at://{DID}/net.rhiz.relationship.record/3lc2example2a",
+        "cid": "bafyreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy",
+        "participants": [DID, "did:plc:bob"],
+        "type": "professional",
+        "strength": 80,
+        "created_at": "2026-11-01T12:00:00Z",
+    },
+    "rev": "3lc2example2a",
+}
+# One of each refusal, made by the functions that make the real ones.
+EXAMPLES: dict[str, Problem] = {
+    "not an event": problems.not_an_event(EnvelopeError("did", "'alice'", ALLOWED["did"])),
+    "bad parameter": problems.bad_parameter("limit", "'many'", "a whole number above 0"),
+    "no key": Problem(401, "", "Authentication credentials were not provided."),
+    "wrong key": Problem(403, "", "X-Internal-Key is not a key of this service"),
+    "not found": Problem(404, "", "there is nothing under this address"),
+    "conflict": problems.conflict(EVENT_ID),
+    "body too large": problems.body_too_large(5_242_880),
+    "another media type": problems.unsupported_media_type("Content-Type", "text/plain", "application/json"),
+    "rate limited": problems.rate_limited(1, 5_000, 1),
+    "at capacity": problems.at_capacity(7),
+    "database away": problems.database_away(),
+}
+READING = ("no key", "wrong key", "database away")
+
+
+def ref(shape: type[msgspec.Struct]) -> dict[str, Any]:
+    """The schema that points to a shape among the document's components."""
+    return {"$ref": f"#/components/schemas/{shape.__name__}"}
+
+
+def one_of(*schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what is exactly one of these."""
+    return {"oneOf": list(schemas)}
+
+
+def refusals(*names: str) -> dict[tuple[int, str], OpenApiResponse]:
+    """The responses for some of EXAMPLES, grouped by their status."""
+    responses: dict[tuple[int, str], OpenApiResponse] = {}
+    for status in sorted({EXAMPLES[name].status for name in names}):
+        examples = [
+            OpenApiExample(name, EXAMPLES[name].content, media_type=CONTENT_TYPE)
+            for name in names
+            if EXAMPLES[name].status == status
+        ]
+        responses[status, CONTENT_TYPE] = OpenApiResponse(
+            ref(shapes.Problem), HTTPStatus(status).phrase, examples=examples
+        )
+    return responses
+
+
+def header(name: str, schema: Any, description: str, *statuses: int, required: bool = True) -> OpenApiParameter:
+    """A response header, of these statuses."""
+    return OpenApiParameter(
+        name, schema, OpenApiParameter.HEADER, description=description, required=required, response=list(statuses)
+    )
+
+
+def query(name: str, schema: dict[str, Any], description: str) -> OpenApiParameter:
+    """A parameter in the address, that may be missing."""
+    return OpenApiParameter(name, schema, OpenApiParameter.QUERY, description=description)
+
+
+def sent(name: str, description: str) -> OpenApiParameter:
+    """A request header that may be missing."""
+    return OpenApiParameter(name, {"type": "string"}, OpenApiParameter.HEADER, description=description)
+
+
+CHALLENGE = header("WWW-Authenticate", {"type": "string"}, "the header that carries the key", 401)
+RETRY = header("Retry-After", {"type": "integer", "minimum": 1}, "seconds until it is worth trying again", 503)
+
+
+def read(operation: str, answer: OpenApiResponse, *others: str, **options: Any) -> Callable[..., Any]:
+    """The description of a GET that answers 200; `others` are refusals that not all of them have."""
+    return extend_schema(
+        operation_id=operation,
+        auth=[KEY, STAFF],  # type: ignore[list-item]  # requirements go into the document as they are
+        parameters=[*options.pop("parameters", ()), CHALLENGE, RETRY],
+        responses={(200, "application/json"): answer, **refusals(*others, *READING)},
+        **options,
+    )
+
+
+post_events = extend_schema(
+    operation_id="postEvents",
+    tags=["events"],
+    auth=[KEY],  # type: ignore[list-item]
+    request={
+        "application/json": OpenApiRequest(
+            one_of(
+                ref(shapes.Event), {"type": "array", "items": ref(shapes.Event), "maxItems": 5_000, "title": "Batch"}
+            ),
+            examples=[
+                OpenApiExample("one event", EVENT, request_only=True),
+                OpenApiExample("a batch", [EVENT, EVENT], request_only=True),
+            ],
+        ),
+        "application/x-ndjson": OpenApiRequest(
+            {"type": "string", "description": "one event a line, each an Event; at most 5,000"},
+            examples=[
+                OpenApiExample(
+                    "two lines",
+                    (msgspec.json.encode(EVENT) + b"\n").decode() * 2,
+                    media_type="application/x-ndjson",
+                    request_only=True,
+                )
+            ],
+        ),
+    },
+    parameters=[
+        sent("X-Request-ID", "the request's name: 1-64 characters of A-Z a-z 0-9 . _ : / + = @ -; else one is made"),
+        sent("traceparent", "W3C Trace Context; kept with the events, ignored where it is not well-formed"),
+        CHALLENGE,
+        header("Retry-After", {"type": "integer", "minimum": 1}, "seconds until it is worth trying again", 429, 503),
+        header(
+            "Retry-After",
+            {"type": "integer", "minimum": 1},
+            "where an event was refused for want of room",
+            207,
+            required=False,
+        ),
+        *(
+            header(name, {"type": "string"}, description, 200, 202, 207, 409, 429, 503, required=False)
+            for name, description in (
+                ("RateLimit-Policy", 'the limit: `"events";q=<events>;w=<seconds>`'),
+                ("RateLimit", 'what is left of it: `"events";r=<events>;t=<seconds until all of it is back>`'),
+            )
+        ),
+    ],
+    responses={
+        (200, "application/json"): OpenApiResponse(
+            ref(shapes.Duplicate),
+            "one event, which the log had already",
+            examples=[OpenApiExample("duplicate", {"status": "duplicate", "event_id": str(EVENT_ID)})],
+        ),
+        (202, "application/json"): OpenApiResponse(
+            one_of(ref(shapes.Enqueued), ref(shapes.BatchAnswer)),
+            "one event that is new, or a batch in which each is enqueued or a duplicate",
+            examples=[
+                OpenApiExample("one event", {"status": "enqueued", "event_id": str(EVENT_ID)}),
+                OpenApiExample(
+                    "a batch",
+                    {
+                        "enqueued": 1,
+                        "duplicates": 0,
+                        "rejected": 0,
+                        "results": [{"index": 0, "status": "enqueued", "event_id": str(EVENT_ID), "error": None}],
+                    },
+                ),
+            ],
+        ),
+        (207, "application/json"): OpenApiResponse(
+            ref(shapes.BatchAnswer),
+            "a batch in which some are rejected; the others are in the log",
+            examples=[
+                OpenApiExample(
+                    "one of two",
+                    {
+                        "enqueued": 1,
+                        "duplicates": 0,
+                        "rejected": 1,
+                        "results": [
+                            {"index": 0, "status": "enqueued", "event_id": str(EVENT_ID), "error": None},
+                            {
+                                "index": 1,
+                                "status": "rejected",
+                                "event_id": None,
+                                "error": EXAMPLES["not an event"].content,
+                            },
+                        ],
+                    },
+                )
+            ],
+        ),
+        **refusals(
+            *("not an event", "no key", "wrong key", "conflict", "body too large", "another media type"),
+            *("rate limited", "at capacity", "database away"),
+        ),
+    },
+)
+
+event = read(
+    "getEvent",
+    OpenApiResponse(ref(shapes.EventStatus), "its state"),
+    "not found",
+    tags=["events"],
+    parameters=[OpenApiParameter("event_id", {"type": "string", "format": "uuid"}, OpenApiParameter.PATH)],
+)
+metrics = read("getMetrics", OpenApiResponse(ref(shapes.Metrics), "the figures"), tags=["events"])
+dead_letters = read(
+    "listDeadLetters",
+    OpenApiResponse(ref(shapes.DeadLetters), "a page"),
+    "not an event",
+    tags=["dead letters"],
+    parameters=[
+        query("event_type", {"type": "string"}, "only of this type"),
+        query("did", {"type": "string", "maxLength": syntax.DID_LIMIT}, "only of this DID"),
+        query("limit", {"type": "integer", "minimum": 1, "default": 100}, "letters on a page; at most 500 are told"),
+        query("before", {"type": "integer", "minimum": 1}, "what `next` of the page before has"),
+    ],
+)
+
+
+def change(operation: str, answer: type[msgspec.Struct]) -> Callable[..., Any]:
+    """The description of a POST that changes dead letters."""
+    body = one_of(ref(shapes.ByIds), ref(shapes.ByFilter))
+    examples = [
+        OpenApiExample("by ids", {"ids": [str(EVENT_ID)], "note": "mended"}, request_only=True),
+        OpenApiExample("by filter", {"filter": {"event_type": "relationship.created"}}, request_only=True),
+    ]
+    return extend_schema(
+        operation_id=operation,
+        tags=["dead letters"],
+        auth=[KEY],  # type: ignore[list-item]
+        request={"application/json": OpenApiRequest(body, examples=examples)},
+        parameters=[CHALLENGE, RETRY],
+        responses={
+            (200, "application/json"): OpenApiResponse(ref(answer), "what was changed"),
+            **refusals("not an event", "body too large", *READING),
+        },
+    )
+
+
+requeue = change("requeueDeadLetters", shapes.Requeued)
+discard = change("discardDeadLetters", shapes.Discarded)

@@ -1,0 +1,39 @@
+"""Which dead letters an operator means, by their ids or by what they have in common."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+from django.db.models import QuerySet
+
+from events.models import Event
+
+
+class Filter(msgspec.Struct, forbid_unknown_fields=True):
+    """Which dead letters; without any field, all of them."""
+
+    event_type: str | None = None
+    did: str | None = None
+
+    def chosen(self) -> QuerySet[Event]:
+        """The dead letters that match."""
+        given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+        return Event.objects.dead().filter(**given)
+
+
+# A misspelt field must not widen what is changed: unknown ones are refused.
+class Selection(msgspec.Struct, forbid_unknown_fields=True):
+    """What an operator asks for: `ids` or a `filter`, not both, not neither."""
+
+    ids: list[UUID] | None = None
+    filter: Filter | None = None
+    note: str = ""
+
+    ALLOWED = '{"ids": [event_id, ...]} or {"filter": {"event_type": ..., "did": ...}}; with "note" where discarding'
+
+    def dead(self) -> QuerySet[Event]:
+        """The dead letters asked for."""
+        if self.ids is None:
+            return (self.filter or Filter()).chosen()
+        return Event.objects.dead().filter(event_id__in=self.ids)
