@@ -24,12 +24,17 @@ INTERVAL = 0.003  # seconds between two NOTIFYs of one process: each takes a loc
 PATIENCE = 5.0  # seconds without a try after one that failed
 
 
-def bare_connection(using: str = "default", **overrides: Any) -> psycopg.Connection[Any]:
-    """A psycopg connection beside Django's and outside its pool, in autocommit, to the same database."""
+def bare_parameters(using: str = "default") -> dict[str, Any]:
+    """What psycopg is given to connect to Django's database, beside Django and outside its pool, in autocommit."""
     parameters = connections[using].get_connection_params()
     for key in ("pool", "cursor_factory", "server_side_binding"):
         parameters.pop(key, None)
-    return psycopg.connect(**{**parameters, "autocommit": True, **overrides})
+    return {**parameters, "autocommit": True}
+
+
+def bare_connection(using: str = "default", **overrides: Any) -> psycopg.Connection[Any]:
+    """A psycopg connection of one's own to Django's database."""
+    return psycopg.connect(**{**bare_parameters(using), **overrides})
 
 
 class Bell:

@@ -1,7 +1,8 @@
-"""The ASGI application: the lean health door in front, Django behind."""
+"""The ASGI application: the lean doors in front, Django behind."""
 
 from __future__ import annotations
 
+import gc
 import os
 import warnings
 
@@ -14,6 +15,12 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 _django = get_asgi_application()
 
 # Imported once Django is set up: doors use models and settings.
+from events.intake.door import IntakeDoor  # noqa: E402
 from health.door import HealthDoor  # noqa: E402
 
-application = HealthDoor(_django)
+_intake = IntakeDoor(_django)
+application = HealthDoor(_intake, at_end=_intake.close)
+
+# What was imported stays. Walking over it again and again would hold up every request for 50 ms at a time.
+gc.collect()
+gc.freeze()

@@ -19,7 +19,7 @@ def read_body(request: HttpRequest) -> bytes:
     connection ended before the length that was declared.
     """
     limit: int = settings.INTERNAL_BODY_LIMIT
-    declared = _declared_length(request)
+    declared = declared_length(request.META.get("CONTENT_LENGTH") or "")
     if declared > limit:
         raise ProblemError(problems.body_too_large(limit))
     body = bytearray()
@@ -35,9 +35,9 @@ def read_body(request: HttpRequest) -> bytes:
     return bytes(body)
 
 
-def _declared_length(request: HttpRequest) -> int:
-    """Content-Length in bytes; 0 when it is missing or no number."""
+def declared_length(given: str) -> int:
+    """A Content-Length in bytes; 0 when it is missing or no number."""
     try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
+        return int(given or 0)
     except ValueError:
         return 0

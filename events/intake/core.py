@@ -1,7 +1,7 @@
 """The intake without a framework: bytes and a media type in, an Answer out. Every door calls this.
 
-A door with an append of its own (group commit) calls `read`, the limiter, `admit`, its append, and `answer`; others
-`receive`.
+A door with an append of its own (group commit) calls `read`, the limiter, `admit`, its append, `settle` and `answer`;
+others `receive`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
 from django.db import Error as DatabaseFailure
 from msgspec import structs
@@ -25,10 +26,13 @@ from events.intake.keys import HOLDER
 from events.intake.problems import Problem, ProblemError
 from events.intake.rate import limiter
 from events.intake.request_id import current, current_trace
-from events.log.append import Appended, append_new
+from events.log.append import append_new
+from events.log.appending import Appended, JustPruned
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
+# Nothing was appended, or it is not known: 503, and the same request again is safe.
+DATABASE_FAILURES = (DatabaseFailure, psycopg.Error, JustPruned)
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -73,7 +77,7 @@ def receive(body: bytes, content_type: str, content_encoding: str = "") -> Answe
         told = answer(submission, appended)
     except ProblemError as error:
         told = error.problem.answer()
-    except DatabaseFailure:
+    except DATABASE_FAILURES:
         logger.exception("events were not appended: the database failed")
         told = problems.database_away().answer()
     return told._replace(headers=headers | told.headers)

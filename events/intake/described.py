@@ -51,6 +51,8 @@ EXAMPLES: dict[str, Problem] = {
     "another media type": problems.unsupported_media_type("Content-Type", "text/plain", "application/json"),
     "rate limited": problems.rate_limited(1, 5_000, 1),
     "at capacity": problems.at_capacity(7),
+    "body too slow": problems.body_too_slow(10.0),
+    "too busy": problems.too_busy(),
     "database away": problems.database_away(),
 }
 READING = ("no key", "wrong key", "database away")
@@ -206,7 +208,7 @@ post_events = extend_schema(
         ),
         **refusals(
             *("not an event", "no key", "wrong key", "conflict", "body too large", "another media type"),
-            *("rate limited", "at capacity", "database away"),
+            *("body too slow", "rate limited", "at capacity", "too busy", "database away"),
         ),
     },
 )

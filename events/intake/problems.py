@@ -12,6 +12,7 @@ from events.intake.answer import Answer
 
 CONTENT_TYPE = "application/problem+json"
 DATABASE_RETRY = 2  # seconds
+BUSY_RETRY = 1  # seconds: a group takes milliseconds to commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +111,16 @@ def database_away() -> Problem:
     """503: the database did not answer, or its answer was lost; repeating the request is safe."""
     detail = f"the database can't be reached; try again in {DATABASE_RETRY} s, with the same event_id"
     return Problem(503, "database-away", detail, {"retry_after": DATABASE_RETRY}, {"Retry-After": str(DATABASE_RETRY)})
+
+
+def too_busy() -> Problem:
+    """503: this process has as many requests, or bytes of them, in hand as it takes; nothing was read into the log."""
+    detail = f"too many requests wait for their commit; try again in {BUSY_RETRY} s"
+    return Problem(503, "too-busy", detail, {"retry_after": BUSY_RETRY}, {"Retry-After": str(BUSY_RETRY)})
+
+
+def body_too_slow(seconds: float) -> Problem:
+    """408: the body, or the next piece of it, did not arrive within `seconds`."""
+    allowed = f"a piece every {seconds:g} s, and the whole soon after"
+    members = {"field": "body", "problem": "it arrives too slowly", "allowed": allowed}
+    return Problem(408, "too-slow", f"body: it arrives too slowly; allowed: {allowed}", members)

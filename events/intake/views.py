@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from events import stats
 from events.intake import core, described
 from events.intake.body import read_body
+from events.intake.flight import flight
 from events.intake.internal import InternalView, response
 from events.models import Event
 
@@ -24,7 +25,9 @@ class EventsView(InternalView):
     def post(self, request: Request) -> HttpResponse:
         body = read_body(request._request)
         headers = request.headers
-        return response(core.receive(body, headers.get("Content-Type", ""), headers.get("Content-Encoding", "")))
+        # The server has more threads than the database takes appends at once: the others are refused, not queued.
+        with flight.place():
+            return response(core.receive(body, headers.get("Content-Type", ""), headers.get("Content-Encoding", "")))
 
 
 class MetricsView(InternalView):

@@ -47,6 +47,7 @@ returning event_id
 """
 
 DIGESTS = "select event_id, digest from events_event where event_id = any(%s::uuid[])"
+KEEP_RAW = "update events_event set raw = %s where event_id = %s"
 
 # The server ends a step whose process was stopped or whose host is gone. A wait for somebody's lock (a migration's,
 # say) ends sooner than the step, so that it is told apart from a statement that takes too long by itself.
@@ -261,7 +262,7 @@ def append(connection: BaseDatabaseWrapper, document: str) -> set[str]:
 def digests(connection: BaseDatabaseWrapper, event_ids: Sequence[str]) -> dict[str, str]:
     """The content digests of those of `event_ids` that the log has."""
     with cursor(connection) as c:
-        return {str(event_id): digest for event_id, digest in c.execute(DIGESTS, (_array(event_ids),))}
+        return {str(event_id): digest for event_id, digest in c.execute(DIGESTS, (array(event_ids),))}
 
 
 def fence(connection: BaseDatabaseWrapper, seconds: float) -> None:
@@ -282,7 +283,7 @@ def read(
     connection: BaseDatabaseWrapper, lanes: Sequence[int], limit: int, floors: Sequence[int], *, by_age: bool
 ) -> list[tuple[Any, ...]]:
     """The next batch of the held lanes: rows as Entry takes them, then until when the event waits, or None."""
-    parameters = {"lanes": _array(lanes), "limit": limit, **_named(floors)}
+    parameters = {"lanes": array(lanes), "limit": limit, **_named(floors)}
     with cursor(connection) as c:
         return c.execute(READ[by_age], parameters).fetchall()
 
@@ -290,7 +291,7 @@ def read(
 def lock_these(connection: BaseDatabaseWrapper, lanes: Sequence[int]) -> list[int]:
     """Lock those of `lanes` that nobody holds."""
     with cursor(connection) as c:
-        return [row[0] for row in c.execute(LOCK_THESE, (_array(lanes),))]
+        return [row[0] for row in c.execute(LOCK_THESE, (array(lanes),))]
 
 
 def suspects(connection: BaseDatabaseWrapper) -> list[tuple[int, int]]:
@@ -310,7 +311,7 @@ def complete(connection: BaseDatabaseWrapper, ids: Sequence[int], lane: int, fai
 
     Answers how many of the events were still pending, and the time: microseconds since 1970.
     """
-    parameters = {"ids": _array(ids), "lane": lane, "processed": len(ids), "failed": failed}
+    parameters = {"ids": array(ids), "lane": lane, "processed": len(ids), "failed": failed}
     with cursor(connection) as c:
         row = c.execute(COMPLETE, parameters).fetchone()
     assert row is not None, "an aggregate answers one row"
@@ -332,7 +333,7 @@ def fail(connection: BaseDatabaseWrapper, document: str) -> int:
 def postpone(connection: BaseDatabaseWrapper, ids: Iterable[int]) -> None:
     """Let events wait for a second."""
     with cursor(connection) as c:
-        c.execute(POSTPONE, (_array(ids),))
+        c.execute(POSTPONE, (array(ids),))
 
 
 def hold_back(connection: BaseDatabaseWrapper, document: str, limit: int) -> int:
@@ -375,6 +376,6 @@ def _named(floors: Sequence[int]) -> dict[str, int]:
     return {f"floor{priority}": floors[priority] for priority in URGENT_FIRST}
 
 
-def _array(values: Iterable[object]) -> str:
+def array(values: Iterable[object]) -> str:
     # The text of an array, cast by the server: psycopg's own dumper looks at every element.
     return "{" + ",".join(map(str, values)) + "}"

@@ -16,8 +16,9 @@ from pytest_django import Settings
 
 from events.intake import core
 from events.intake.admission import Admission
+from events.log import on_loop
 from events.models import Event
-from tests.events.doors import DOORS, JSON, LINES, PATH, Reply, assert_problem
+from tests.events.doors import DOORS, EACH_DOOR, JSON, LINES, PATH, Reply, assert_problem
 from tests.events.hostile import DID, HOLDABLE, NOT_EVENTS, UNHOLDABLE, URI, event
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,7 @@ def _own_admission(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "admission", Admission(background=False))
 
 
-@pytest.fixture(params=DOORS)
+@pytest.fixture(params=EACH_DOOR)
 def post(request: pytest.FixtureRequest, internal_key: str) -> Post:
     """POST a body through a door, with the key and as JSON unless told otherwise."""
 
@@ -282,8 +283,13 @@ class TestDatabaseAway:
         def fail(events: object) -> None:
             raise error("the server closed the connection unexpectedly")
 
+        async def fail_on_loop(log: object, events: object) -> None:
+            fail(events)
+
         with monkeypatch.context() as patched:
             patched.setattr(core, "append_new", fail)
+            for log in (on_loop.PostgresLog, on_loop.ThreadLog):
+                patched.setattr(log, "append", fail_on_loop)
             reply = post(event())
         assert_problem(reply, 503)
         assert int(reply.headers["retry-after"]) > 0

@@ -1,0 +1,98 @@
+"""Group commit: what arrives while one commit runs goes into the next, and each caller hears after its own.
+
+The flush is a task of its own. A caller that goes away takes nothing with it: its events are committed all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import NamedTuple
+
+import structlog
+
+from events.envelope import NewEvent
+from events.log.appending import Appended
+from events.log.on_loop import LogOnLoop, OutcomeUnknownError, log_on_loop
+
+ROWS_LIMIT = 5_000  # in one group, unless one caller alone has more
+BYTES_LIMIT = 8_000_000  # of payloads in one group, unless one caller alone has more
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+class Waiting(NamedTuple):
+    """One caller's events, and where he hears what became of them."""
+
+    events: list[NewEvent]
+    size: int  # bytes of payloads
+    heard: asyncio.Future[list[Appended]]
+
+
+class GroupCommit:
+    """Appends for many callers at once, on one event loop."""
+
+    def __init__(self, log: LogOnLoop | None = None) -> None:
+        self._log = log
+        self._queue: deque[Waiting] = deque()
+        self._flush: asyncio.Task[None] | None = None
+
+    def append(self, events: list[NewEvent]) -> asyncio.Future[list[Appended]]:
+        """What becomes of `events`, after the COMMIT of their group; shield it where the awaiting task may end.
+
+        Callers are served in the order of their calls. The future has the database's error when it failed.
+        """
+        heard: asyncio.Future[list[Appended]] = asyncio.get_running_loop().create_future()
+        if not events:
+            heard.set_result([])
+            return heard
+        self._queue.append(Waiting(events, sum(len(event.payload) for event in events), heard))
+        if self._flush is None:
+            self._flush = asyncio.create_task(self._flush_all())
+        return heard
+
+    async def close(self) -> None:
+        """Commit what was taken, then let go of the database. A later append starts anew."""
+        while self._flush is not None:
+            await self._flush
+        if self._log is not None:
+            log, self._log = self._log, None
+            await log.close()
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._queue:
+                await self._commit(self._next_group())
+        finally:
+            self._flush = None
+
+    def _next_group(self) -> list[Waiting]:
+        group: list[Waiting] = []
+        rows = size = 0
+        while self._queue:
+            waiting = self._queue[0]
+            rows, size = rows + len(waiting.events), size + waiting.size
+            if group and (rows > ROWS_LIMIT or size > BYTES_LIMIT):
+                break
+            group.append(self._queue.popleft())
+        return group
+
+    async def _commit(self, group: list[Waiting]) -> None:
+        try:
+            self._log = self._log or log_on_loop()
+            appended = await self._log.append([event for waiting in group for event in waiting.events])
+        except Exception as error:
+            logger.exception("a group of events was not appended", requests=len(group))
+            if isinstance(error, OutcomeUnknownError):
+                # Those who came meanwhile have waited as long for the same server: they are not let wait again.
+                group += self._queue
+                self._queue.clear()
+            for waiting in group:
+                if not waiting.heard.done():
+                    waiting.heard.set_exception(error)
+            return
+        at = 0
+        for waiting in group:
+            if not waiting.heard.done():
+                waiting.heard.set_result(appended[at : at + len(waiting.events)])
+            at += len(waiting.events)

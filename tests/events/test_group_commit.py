@@ -1,0 +1,238 @@
+"""Many callers, one commit; each hears of his own events, whatever becomes of the others or of the database."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
+
+from events.envelope import NewEvent, parse
+from events.intake import group_commit
+from events.intake.group_commit import GroupCommit
+from events.log import on_loop
+from events.log.appending import Appended
+from events.models import Event
+from events.wakeup import bare_connection
+from tests.events.hostile import event
+from tests.servers import PostgreSQL
+
+T = TypeVar("T")
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def new(payload: str = "{}", **fields: Any) -> NewEvent:
+    return parse(event(payload, **fields))
+
+
+class Slow:
+    """A log that waits until it is told to go on, and notes each group."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.groups: list[int] = []
+        self.error: Exception | None = None
+
+    async def append(self, events: list[NewEvent]) -> list[Appended]:
+        self.groups.append(len(events))
+        await self.go_on.wait()
+        if self.error is not None:
+            raise self.error
+        return [Appended(event.event_id, "enqueued") for event in events]
+
+    async def close(self) -> None:
+        pass
+
+
+async def asked(question: Callable[[], T]) -> T:
+    """What the database answers, on a connection that does not outlive the question."""
+
+    def ask() -> T:
+        try:
+            return question()
+        finally:
+            connections.close_all()
+
+    return await sync_to_async(ask)()
+
+
+async def stored() -> int:
+    return await asked(Event.objects.count)
+
+
+async def test_what_arrives_during_a_commit_goes_into_the_next() -> None:
+    log = Slow()
+    commit = GroupCommit(log)
+    first = commit.append([new()])
+    await asyncio.sleep(0)
+    others = [commit.append([new(), new()]) for _ in range(10)]
+    log.go_on.set()
+    await asyncio.gather(first, *others)
+    assert log.groups == [1, 20]
+
+
+@pytest.mark.parametrize(("name", "limit"), [("ROWS_LIMIT", 4), ("BYTES_LIMIT", 8)])
+async def test_a_group_has_its_limits(monkeypatch: pytest.MonkeyPatch, name: str, limit: int) -> None:
+    monkeypatch.setattr(group_commit, name, limit)
+    log = Slow()
+    log.go_on.set()
+    commit = GroupCommit(log)
+    await asyncio.gather(*[commit.append([new() for _ in range(count)]) for count in (3, 1, 1, 9, 1)])
+    assert log.groups == [4, 1, 9, 1]
+
+
+async def test_callers_that_wait_when_the_outcome_is_unknown_are_not_let_wait_again() -> None:
+    log = Slow()
+    commit = GroupCommit(log)
+    first = commit.append([new()])
+    await asyncio.sleep(0)
+    second = commit.append([new()])
+    log.error = on_loop.OutcomeUnknownError("it hangs")
+    log.go_on.set()
+    assert [type(e) for e in await asyncio.gather(first, second, return_exceptions=True)] == [type(log.error)] * 2
+    assert log.groups == [1]
+
+
+async def test_each_hears_of_his_own() -> None:
+    commit = GroupCommit()
+    same, other = str(uuid4()), str(uuid4())
+    requests = [
+        [new('{"a":1}', event_id=same)],
+        [new('{"a":1}', event_id=same), new(event_id=other)],
+        [new('{"a":2}', event_id=same)],
+        [new()] * 2,
+        [],
+    ]
+    heard = await asyncio.gather(*[commit.append(events) for events in requests])
+    assert [[a.status for a in answers] for answers in heard] == [
+        ["enqueued"],
+        ["duplicate", "enqueued"],
+        ["conflict"],
+        ["enqueued", "duplicate"],
+        [],
+    ]
+    assert [a.event_id for a in heard[1]] == [UUID(same), UUID(other)]
+    assert await stored() == 3
+    await commit.close()
+
+
+async def test_a_row_that_the_database_refuses_fails_nobody_else() -> None:
+    commit = GroupCommit()
+    bad_payload = b'{"a": "\\u0000"}' if connection.vendor == "postgresql" else b"{not json"
+    bad = msgspec.structs.replace(new(), payload=bad_payload)
+    heard = await asyncio.gather(*[commit.append([e]) for e in (new(), bad, new(), new('{"a":1e400}'))])
+    assert {a.status for [a] in heard} == {"enqueued"}
+    dead = await asked(lambda: Event.objects.get(event_id=bad.event_id))
+    assert (dead.state, bytes(dead.raw or b"")) == (Event.State.DEAD, bad_payload)
+    assert await asked(Event.objects.pending().count) == 2
+    await commit.close()
+
+
+async def test_a_caller_that_goes_away_takes_nothing_with_it() -> None:
+    commit = GroupCommit()
+    gone, stays = commit.append([new()]), commit.append([new()])
+    gone.cancel()
+    assert (await stays)[0].status == "enqueued"
+    assert await stored() == 2
+    await commit.close()
+
+
+async def test_closing_commits_what_was_taken() -> None:
+    commit = GroupCommit()
+    heard = [commit.append([new()]) for _ in range(20)]
+    await commit.close()
+    assert all(answer.done() and answer.result()[0].status == "enqueued" for answer in heard)
+    assert await stored() == 20
+
+
+async def test_ids_rise_in_the_order_of_answers() -> None:
+    one, other = GroupCommit(), GroupCommit()
+    order = []
+    for n in range(10):
+        [answer] = await (one if n % 2 else other).append([new()])
+        order.append(answer.event_id)
+    assert await asked(lambda: list(Event.objects.order_by("id").values_list("event_id", flat=True))) == order
+    await one.close()
+    await other.close()
+
+
+@pytest.mark.postgresql
+class TestPostgreSQL:
+    async def connected(self) -> tuple[GroupCommit, int]:
+        """A group commit with its connection open, and the backend's process id."""
+        commit = GroupCommit()
+        await commit.append([new()])
+        log = commit._log
+        assert isinstance(log, on_loop.PostgresLog) and log._connection is not None
+        return commit, log._connection.info.backend_pid
+
+    async def held(self, commit: GroupCommit, blocker: psycopg.Connection[Any]) -> asyncio.Future[list[Appended]]:
+        """An append that waits for a lock of `blocker`."""
+        blocker.execute("begin")
+        blocker.execute("lock events_event in share mode")
+        waiting = commit.append([new()])
+        with bare_connection() as watcher:
+            while not watcher.execute("select 1 from pg_locks where not granted").fetchone():
+                await asyncio.sleep(0.01)
+        return waiting
+
+    async def test_a_connection_that_ended_while_idle_is_replaced(self) -> None:
+        commit, pid = await self.connected()
+        with bare_connection() as killer:
+            killer.execute("select pg_terminate_backend(%s, 5000)", (pid,))
+        assert (await commit.append([new()]))[0].status == "enqueued"
+        await commit.close()
+
+    async def test_a_connection_lost_in_an_append_is_an_error_for_all_of_its_group(self) -> None:
+        commit, pid = await self.connected()
+        with bare_connection() as blocker, bare_connection() as killer:
+            waiting = await self.held(commit, blocker)
+            killer.execute("select pg_terminate_backend(%s)", (pid,))
+            with pytest.raises(psycopg.OperationalError):
+                await waiting
+            blocker.execute("rollback")
+        assert (await commit.append([new()]))[0].status == "enqueued"
+        await commit.close()
+
+    async def test_a_wait_ends_and_leaves_nothing_behind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        commit, _ = await self.connected()
+        monkeypatch.setattr(on_loop, "PATIENCE", 0.3)
+        with bare_connection() as blocker:
+            waiting = await self.held(commit, blocker)
+            with pytest.raises(on_loop.OutcomeUnknownError):
+                await waiting
+            blocker.execute("rollback")
+        assert await stored() == 1, "the statement was ended in the server too"
+        assert (await commit.append([new()]))[0].status == "enqueued"
+        await commit.close()
+
+    @pytest.mark.parametrize("connected", [True, False])
+    async def test_a_frozen_server_is_not_waited_for_long(
+        self, monkeypatch: pytest.MonkeyPatch, connected: bool
+    ) -> None:
+        with PostgreSQL() as server:
+            monkeypatch.setattr(on_loop, "bare_parameters", lambda using: {"conninfo": server.url, "autocommit": True})
+            monkeypatch.setattr(on_loop.postgres, "APPEND", "select %s::json")  # its database has no tables
+            log = on_loop.PostgresLog("default")
+            commit = GroupCommit(log)
+            await commit.append([new()])
+            if not connected:
+                await log.close()
+            monkeypatch.setattr(on_loop, "PATIENCE", 0.3)
+            server.signal(signal.SIGSTOP)
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(on_loop.OutcomeUnknownError):
+                await commit.append([new()])
+            assert asyncio.get_running_loop().time() - began < 3
+            server.signal(signal.SIGCONT)
+            monkeypatch.setattr(on_loop, "PATIENCE", 10.0)
+            assert (await commit.append([new()]))[0].status == "enqueued"
+            await commit.close()
