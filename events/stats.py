@@ -90,12 +90,15 @@ def backpressure(pending: int) -> bool:
     return pending >= FULL_SHARE * conf.queue_capacity
 
 
-def figures() -> Figures:
+def figures(*, using: str = "default") -> Figures:
     """The figures now. Nothing is counted that is done: the cost does not grow with the log."""
-    log = depth(connections["default"], conf.queue_capacity + 1)
-    counted = Tally.objects.aggregate(processed=Coalesce(Sum("processed"), 0), failed=Coalesce(Sum("failed"), 0))
-    busy, available = map(sum, zip(_seconds(Worker.objects), _seconds(Departed.objects), strict=True))
-    alive = list(Worker.objects.alive())
+    log = depth(connections[using], conf.queue_capacity + 1)
+    counted = Tally.objects.using(using).aggregate(
+        processed=Coalesce(Sum("processed"), 0), failed=Coalesce(Sum("failed"), 0)
+    )
+    workers = Worker.objects.using(using)
+    busy, available = map(sum, zip(_seconds(workers), _seconds(Departed.objects.using(using)), strict=True))
+    alive = list(workers.alive())
     return Figures(
         **counted,
         depth=log,
@@ -105,8 +108,10 @@ def figures() -> Figures:
         available_seconds=available,
         alive=alive,
         stalled=_stalled(alive, max(log.oldest.values(), default=0.0)),
-        died_recently=Worker.objects.filter(died_at__gt=Now() - RECENT_DEATH).count(),
-        latencies=list(Latency.objects.values_list("event_type", "priority", "bucket", "events", "seconds")),
+        died_recently=workers.filter(died_at__gt=Now() - RECENT_DEATH).count(),
+        latencies=list(
+            Latency.objects.using(using).values_list("event_type", "priority", "bucket", "events", "seconds")
+        ),
     )
 
 

@@ -152,6 +152,7 @@ WSGI_APPLICATION = "rhiz.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "rhiz" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from events.intake.views import NothingView
 
@@ -12,5 +13,6 @@ urlpatterns = [
     path("internal/", include("events.urls")),
     path("internal/graph/", include("rhiz.graph.urls")),
     path("internal/<path:rest>", NothingView.as_view()),
+    path("admin/events/", RedirectView.as_view(pattern_name="admin:events_pipeline_changelist")),
     path("admin/", admin.site.urls),
 ]

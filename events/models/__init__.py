@@ -2,7 +2,8 @@ from events.models.dead_letter import DeadLetter
 from events.models.event import Event
 from events.models.lane import Lane
 from events.models.latency import Latency
+from events.models.sample import Pipeline, Sample
 from events.models.tally import Departed, Tally
 from events.models.worker import Worker
 
-__all__ = ["DeadLetter", "Departed", "Event", "Lane", "Latency", "Tally", "Worker"]
+__all__ = ["DeadLetter", "Departed", "Event", "Lane", "Latency", "Pipeline", "Sample", "Tally", "Worker"]

@@ -124,6 +124,9 @@ class Event(models.Model):
             models.Index("did", F("id") + 0, name="events_unfinished", condition=Q(state=0)),
             models.Index(fields=["available_at"], name="events_suspects", condition=Q(state=0, suspect=True)),
             models.Index(fields=["-id"], name="events_dead", condition=Q(state=2)),
+            models.Index(fields=["-id"], name="events_discarded", condition=Q(state=3)),
+            # With `events_unfinished`, all events of a DID; an append does not touch it.
+            models.Index("did", F("id") + 0, name="events_ended", condition=Q(state__gt=0)),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(priority__gte=0, priority__lte=3), name="events_priority_known"),

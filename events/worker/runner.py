@@ -18,6 +18,7 @@ from django.db import close_old_connections, connections
 
 from events.conf import conf
 from events.exceptions import EventError, LaneCountError
+from events.history.keeping import Keeping
 from events.log import dialect_of
 from events.log.faults import is_contention, is_nobodys_fault
 from events.models import Lane
@@ -67,6 +68,7 @@ class Runner:
         self.steps = Steps(self.membership, self.watchdog, using=using)
         self.floors = Floors(using=using)
         self.housekeeping = Housekeeping(using=using)
+        self.history = Keeping(using=using)
         self.outage = Outage()
         self.probe = Probe(self, health_port) if health_port else None
         self.pool = ThreadPoolExecutor(self.slots + 1, thread_name_prefix="step")
@@ -89,7 +91,13 @@ class Runner:
             await self.probe.open()
         await self._join()
         ear = Ear(self._heard, using=self.using)
-        chores = [asyncio.create_task(chore) for chore in (self._beat(), self._poll(), self._keep_house())]
+        house = self._now_and_then(
+            self.housekeeping.seconds_until_next, self.housekeeping.tidy, "housekeeping is left for later"
+        )
+        history = self._now_and_then(
+            self.history.seconds_until_next, self.history.keep, "a sample of the history is left out"
+        )
+        chores = [asyncio.create_task(chore) for chore in (self._beat(), self._poll(), house, history)]
         if not self._stopping.is_set():
             logger.info("worker started", host=self.membership.host, slots=self.slots, lanes=conf.lanes)
             self.wake()
@@ -266,13 +274,14 @@ class Runner:
             await asyncio.sleep(POLL)
             self.wake()
 
-    async def _keep_house(self) -> None:
+    async def _now_and_then(self, seconds: Callable[[], float], chore: Callable[[], object], left: str) -> None:
+        """Do a chore whenever its time has come; one that fails is left for the next time."""
         while True:
-            await asyncio.sleep(self.housekeeping.seconds_until_next())
+            await asyncio.sleep(seconds())
             try:
-                await self._in_thread(self.housekeeping.tidy)
+                await self._in_thread(chore)
             except Exception as error:
-                logger.info("housekeeping is left for later", error=str(error))
+                logger.info(left, error=str(error))
 
     async def _finish(self) -> None:
         """Let the steps in hand end, say goodbye; what takes too long is left to the server to roll back."""

@@ -84,7 +84,7 @@ class Attestation(Record):
 
     class Meta(Record.Meta):
         indexes = [
-            models.Index(fields=["did"], name="graph_attestation_did", condition=PRESENT),
+            models.Index(fields=["did", "key"], name="graph_attestation_did_key", condition=PRESENT),
             models.Index(fields=["target_key"], name="graph_attestation_target", condition=PRESENT),
         ]
 

@@ -75,10 +75,15 @@ def conviction_of(uri: str, as_of: datetime | None) -> dict[str, Any]:
     return found
 
 
-def _read(did: str, after: str, limit: int) -> Page:
+def relationships_of(did: str, after: str, limit: int) -> tuple[list[Relationship], str | None]:
+    """At most `limit` relationships of `did` behind the one with the key `after`, and the key to go on from."""
     rows = list(Relationship.objects.raw(_PAGE, {"did": did, "after": after or LOWEST, "limit": limit + 1}))
-    more = len(rows) > limit
-    return Page([_told(did, row) for row in rows[:limit]], rows[limit - 1].key.hex if more else None)
+    return rows[:limit], rows[limit - 1].key.hex if len(rows) > limit else None
+
+
+def _read(did: str, after: str, limit: int) -> Page:
+    rows, further = relationships_of(did, after, limit)
+    return Page([_told(did, row) for row in rows], further)
 
 
 def _told(did: str, row: Relationship) -> dict[str, Any]:
