@@ -7,14 +7,28 @@ and worker alike, so that both know the same types.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from django.utils.module_loading import autodiscover_modules
 
 if TYPE_CHECKING:
     from events.log.entry import Entry
+
+
+class Shape(Protocol):
+    """What a payload should look like, for people who mend one."""
+
+    @property
+    def struct(self) -> type[msgspec.Struct]:
+        """Its fields and their types."""
+
+    @property
+    def allowed(self) -> Mapping[str, str]:
+        """By field, what is allowed in it."""
+
 
 Apply = Callable[[list["Entry"]], None]
 Decode = Callable[["Entry"], Any]
@@ -26,12 +40,13 @@ class Processor:
 
     apply: Apply
     decode: Decode | None = None
+    shape: Shape | None = None
 
 
 _processors: dict[str, Processor] = {}
 
 
-def processor(*event_types: str, decode: Decode | None = None) -> Callable[[Apply], Apply]:
+def processor(*event_types: str, decode: Decode | None = None, shape: Shape | None = None) -> Callable[[Apply], Apply]:
     """Register the decorated function for `event_types`.
 
     The function is given entries in the order of the log. It raises `PermanentError` for an event that can
@@ -41,13 +56,15 @@ def processor(*event_types: str, decode: Decode | None = None) -> Callable[[Appl
     `decode` is called once per entry before the batch's first statement; its result is `entry.record`. A
     `PermanentError` from it dead-letters that entry alone, at the cost of no transaction.
 
+    `shape` says what a payload should look like; nothing but the pages for operators asks for it.
+
     Raises ValueError when a type already has a processor.
     """
     if not event_types:
         raise ValueError("processor() needs at least one event type")
 
     def register(apply: Apply) -> Apply:
-        entry = Processor(apply, decode)
+        entry = Processor(apply, decode, shape)
         for event_type in event_types:
             known = _processors.get(event_type)
             if known is not None and known.apply is not apply:

@@ -6,8 +6,11 @@ docs/configuration.md lists the variables; a test compares it with this file.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from csp.constants import NONE, SELF
 
 from rhiz import __version__
 from rhiz.environment import Environment
@@ -37,6 +40,8 @@ INTERNAL_RATE_LIMIT = env.text(
     pattern=r"[1-9]\d*/(second|minute|hour|day)",
 )
 METRICS_ALLOW = env.networks("METRICS_ALLOW", ("127.0.0.1", "::1"))
+LOGIN_FAILURES = env.integer("LOGIN_FAILURES", 5, 1, 1_000)
+LOGIN_COOLOFF = env.seconds("LOGIN_COOLOFF", 900.0, 1.0, 86_400.0)
 PORT = env.integer("PORT", 8000, 1, 65_535)
 DRAIN_DELAY = env.seconds("DRAIN_DELAY", 3.0, 0.0, 60.0)
 
@@ -130,6 +135,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",  # Swagger UI's files
+    "axes",
     "cachecore",
     "health",
     "events",
@@ -138,6 +144,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "events.intake.request_id.named_requests",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "health.middleware.CommonMiddleware",
@@ -145,6 +153,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "rhiz.urls"
 ASGI_APPLICATION = "rhiz.asgi.application"
@@ -175,7 +184,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# In the database alone: whoever mends the pipeline stays logged in while Redis is down, hangs or forgets.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 DATA_UPLOAD_MAX_MEMORY_SIZE = INTERNAL_BODY_LIMIT
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -221,6 +231,43 @@ SPECTACULAR_SETTINGS = {
         }
     },
 }
+
+# --- Logging in -----------------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesBackend", "django.contrib.auth.backends.ModelBackend"]
+# Counted in the database: a throttle in a cache that is away stops nobody, or everybody.
+AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_COOLOFF_TIME = timedelta(seconds=LOGIN_COOLOFF)
+# A name from an address: a stranger who guesses does not lock the operator out, unless a proxy hides addresses.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# Only the connection's own address. uvicorn puts a client's there for the proxies in FORWARDED_ALLOW_IPS.
+AXES_CLIENT_IP_CALLABLE = "rhiz.clients.address"
+AXES_USERNAME_CALLABLE = "rhiz.clients.name"
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+AXES_HTTP_RESPONSE_CODE = 429
+
+# --- What a browser may do with our pages ---------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        **{f"{kind}-src": [SELF] for kind in ("script", "style", "img", "font", "connect")},
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    feature: [] for feature in ("camera", "geolocation", "microphone", "payment", "usb", "fullscreen")
+}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 
 # --- Transport ------------------------------------------------------------------------------------------------
 

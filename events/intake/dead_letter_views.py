@@ -12,11 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from events.dead_letters import Filter
 from events.exceptions import EnvelopeError
 from events.intake import described
 from events.intake.body import read_body
 from events.intake.internal import InternalView
-from events.intake.selection import Filter, Selection
+from events.intake.selection import Selection
 from events.intake.views import told
 from events.models import Event
 
@@ -35,7 +36,9 @@ class DeadLettersView(InternalView):
     def get(self, request: Request) -> Response:
         query = request.query_params
         limit = min(_whole(query, "limit", PAGE), LARGEST_PAGE)
-        filters = {name: _text(query, name) for name in ("event_type", "did") if name in query}
+        filters: dict[str, Any] = {
+            name: _text(query, name) for name in ("event_type", "did", "reason") if name in query
+        }
         events = Filter(**filters).chosen().order_by("-id")
         if "before" in query:
             events = events.filter(id__lt=_whole(query, "before", 0))
@@ -79,7 +82,7 @@ def _selection(request: Request) -> Selection:
     if len(selection.ids or ()) > IDS_LIMIT:
         raise EnvelopeError("ids", f"{len(selection.ids or ()):,} ids", f"at most {IDS_LIMIT:,}", status=413)
     texts = (selection.note, *msgspec.structs.astuple(selection.filter or Filter()))
-    if any("\0" in text for text in texts if text):
+    if any("\0" in text for text in texts if isinstance(text, str)):
         raise EnvelopeError("body", "a NUL character", Selection.ALLOWED)
     return selection
 

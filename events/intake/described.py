@@ -20,7 +20,7 @@ KEY: dict[str, list[str]] = {"InternalKey": []}
 STAFF: dict[str, list[str]] = {"StaffSession": []}  # for reading only
 
 SHAPES = (
-    *(shapes.Event, shapes.Problem, shapes.Enqueued, shapes.Duplicate, shapes.BatchAnswer, shapes.EventStatus),
+    *(shapes.Event, shapes.Problem, shapes.Enqueued, shapes.Duplicate, shapes.BatchAnswer, shapes.EventTold),
     *(shapes.DeadLetters, shapes.ByIds, shapes.ByFilter, shapes.Requeued, shapes.Discarded, shapes.Metrics),
 )
 
@@ -215,7 +215,7 @@ post_events = extend_schema(
 
 event = read(
     "getEvent",
-    OpenApiResponse(ref(shapes.EventStatus), "its state"),
+    OpenApiResponse(ref(shapes.EventTold), "its state"),
     "not found",
     tags=["events"],
     parameters=[OpenApiParameter("event_id", {"type": "string", "format": "uuid"}, OpenApiParameter.PATH)],
@@ -229,6 +229,7 @@ dead_letters = read(
     parameters=[
         query("event_type", {"type": "string"}, "only of this type"),
         query("did", {"type": "string", "maxLength": syntax.DID_LIMIT}, "only of this DID"),
+        query("reason", {"type": "string"}, "only of this reason"),
         query("limit", {"type": "integer", "minimum": 1, "default": 100}, "letters on a page; at most 500 are told"),
         query("before", {"type": "integer", "minimum": 1}, "what `next` of the page before has"),
     ],

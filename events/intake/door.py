@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 import structlog
 from django.conf import settings
 from django.db import connections
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
 from rest_framework.exceptions import NotAuthenticated
 
 from events.intake import core, keys, problems
@@ -38,6 +41,13 @@ ADMISSION_PATIENCE = 5.0  # seconds for counting what is pending, when no recent
 
 NO_KEY = Problem(401, "", str(NotAuthenticated.default_detail), headers={"WWW-Authenticate": keys.HEADER})
 WRONG_KEY = Problem(403, "", keys.WrongKeyError.default_detail)
+# Those that add the same headers to every answer, and do nothing else to one of /internal.
+HEADER_MIDDLEWARE = (
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+)
 CLOSING = (408, 413)  # what is left of the body is not read, so the connection can't serve another request
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -175,13 +185,17 @@ def _joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def _common_headers() -> list[tuple[bytes, bytes]]:
-    """What the view and Django's middleware add to every answer."""
-    named = {
-        "cache-control": "no-store",
-        "allow": "POST, OPTIONS",
-        "x-frame-options": settings.X_FRAME_OPTIONS,
-        "x-content-type-options": "nosniff" if settings.SECURE_CONTENT_TYPE_NOSNIFF else "",
-        "referrer-policy": settings.SECURE_REFERRER_POLICY,
-        "cross-origin-opener-policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
-    }
-    return [(name.encode(), value.encode()) for name, value in named.items() if value]
+    """What the view and Django's middleware add to every answer, as the middleware itself writes it."""
+    request = HttpRequest()
+    request.path = PATH
+    answer: Callable[[HttpRequest], HttpResponseBase] = _empty
+    for middleware in HEADER_MIDDLEWARE:
+        if middleware in settings.MIDDLEWARE:
+            answer = import_string(middleware)(answer)
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in answer(request).items()]
+
+
+def _empty(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse(headers={"Cache-Control": "no-store", "Allow": "POST, OPTIONS"})
+    del response["Content-Type"]
+    return response

@@ -7,19 +7,8 @@ from uuid import UUID
 import msgspec
 from django.db.models import QuerySet
 
+from events.dead_letters import Filter
 from events.models import Event
-
-
-class Filter(msgspec.Struct, forbid_unknown_fields=True):
-    """Which dead letters; without any field, all of them."""
-
-    event_type: str | None = None
-    did: str | None = None
-
-    def chosen(self) -> QuerySet[Event]:
-        """The dead letters that match."""
-        given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
-        return Event.objects.dead().filter(**given)
 
 
 # A misspelt field must not widen what is changed: unknown ones are refused.
@@ -30,7 +19,7 @@ class Selection(msgspec.Struct, forbid_unknown_fields=True):
     filter: Filter | None = None
     note: str = ""
 
-    ALLOWED = '{"ids": [event_id, ...]} or {"filter": {"event_type": ..., "did": ...}}; with "note" where discarding'
+    ALLOWED = '{"ids": [event_id, ...]} or {"filter": {"event_type": ..., "did": ..., "reason": ...}}; "note"'
 
     def dead(self) -> QuerySet[Event]:
         """The dead letters asked for."""

@@ -124,6 +124,7 @@ class EventStatus(msgspec.Struct):
     attempts: Count
     crashes: Annotated[int, Meta(ge=0, description="worker processes that died while it ran alone in them")]
     error: Annotated[str | None, Meta(description="of the last attempt, or why it is dead")]
+    reason: Annotated[str | None, Meta(description="of its death: the error without what varies; null before")]
     request_id: Annotated[str | None, Meta(description="X-Request-ID of the request that brought it")]
     traceparent: Annotated[
         str | None, Meta(description="of the request that brought it, as W3C Trace Context writes it")
@@ -133,6 +134,22 @@ class EventStatus(msgspec.Struct):
     received_at: Moment
     available_at: Annotated[Moment, Meta(description="from when it may be applied")]
     finished_at: Moment | None
+
+
+class Failure(msgspec.Struct):
+    """One failed attempt, without its traceback."""
+
+    attempt: Count
+    at: Moment
+    worker: str
+    type: Annotated[str, Meta(description="of the error")]
+    message: str
+
+
+class EventTold(EventStatus):
+    """An event with its failed attempts, the first one first."""
+
+    failures: list[Failure]
 
 
 class DeadLetter(EventStatus):
@@ -154,6 +171,10 @@ class Filter(msgspec.Struct, forbid_unknown_fields=True):
 
     event_type: str | msgspec.UnsetType = msgspec.UNSET
     did: str | msgspec.UnsetType = msgspec.UNSET
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    since: Annotated[Moment | msgspec.UnsetType, Meta(description="died then or later")] = msgspec.UNSET
+    until: Annotated[Moment | msgspec.UnsetType, Meta(description="died before")] = msgspec.UNSET
+    asked: Annotated[Moment | msgspec.UnsetType, Meta(description="had died by then")] = msgspec.UNSET
 
 
 Note = Annotated[str, Meta(description="why; kept with each event that is discarded")]

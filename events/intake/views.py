@@ -15,7 +15,7 @@ from events.intake import core, described
 from events.intake.body import read_body
 from events.intake.flight import flight
 from events.intake.internal import InternalView, response
-from events.models import Event
+from events.models import Attempt, Event
 
 
 class EventsView(InternalView):
@@ -43,7 +43,8 @@ class EventView(InternalView):
 
     @described.event
     def get(self, request: Request, event_id: UUID) -> Response:
-        return Response(told(get_object_or_404(Event, event_id=event_id)))
+        event = get_object_or_404(Event, event_id=event_id)
+        return Response({**told(event), "failures": [_failure(attempt) for attempt in event.failures.order_by("id")]})
 
 
 class NothingView(InternalView):
@@ -68,6 +69,7 @@ def told(event: Event) -> dict[str, Any]:
         "attempts": event.attempts,
         "crashes": event.crashes,
         "error": event.last_error or None,
+        "reason": event.reason or None,
         "request_id": event.request_id,
         "traceparent": event.traceparent,
         "rev": event.rev,
@@ -75,4 +77,15 @@ def told(event: Event) -> dict[str, Any]:
         "received_at": event.received_at,
         "available_at": event.available_at,
         "finished_at": event.finished_at,
+    }
+
+
+def _failure(attempt: Attempt) -> dict[str, Any]:
+    """One failed attempt, without its traceback: the last one stands in `error`."""
+    return {
+        "attempt": attempt.number,
+        "at": attempt.at,
+        "worker": attempt.worker,
+        "type": attempt.kind,
+        "message": attempt.message,
     }

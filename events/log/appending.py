@@ -17,6 +17,7 @@ from events.envelope import NewEvent
 from events.exceptions import EventError
 from events.lanes import lane_of
 from events.log.faults import refuses_row
+from events.reasons import reason_of
 
 Status = Literal["enqueued", "duplicate", "conflict"]
 
@@ -63,6 +64,7 @@ class Row(msgspec.Struct, omit_defaults=True):
     e: str | None
     q: str | None = None
     w: str | None = None
+    n: str | None = None
 
 
 def appending(events: Sequence[NewEvent]) -> Steps:
@@ -100,6 +102,7 @@ def document(events: Sequence[NewEvent], instant: Callable[[datetime], str]) -> 
             e.refusal or None,
             e.request_id,
             e.traceparent,
+            reason_of("", e.refusal) if e.refusal else None,
         )
         for e in events
     ]

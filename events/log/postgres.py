@@ -21,6 +21,7 @@ import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from events.log.entry import Entry
+from events.models.attempt import KEPT
 
 URGENT_FIRST = (3, 2, 1, 0)
 
@@ -29,17 +30,17 @@ with document as materialized (
     select nextval('events_event_id_seq') as id, clock_timestamp() as at, item.*
     from json_to_recordset(%s::json) as item (
         i uuid, t text, d text, l smallint, r smallint, p jsonb, g text, v bigint, rev text, o timestamptz, e text,
-        q text, w text
+        q text, w text, n text
     )
 )
 insert into events_event (
     id, event_id, event_type, did, lane, priority, payload, digest, rev, occurred_at, version,
     state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error, request_id,
-    traceparent
+    traceparent, reason
 )
 select id, i, t, d, l, r, p, g, rev, o, coalesce(v, (extract(epoch from at) * 1000000)::bigint),
     case when e is null then 0 else 2 end, 0, 0, false, at, at,
-    case when e is null then null else at end, coalesce(e, ''), q, w
+    case when e is null then null else at end, coalesce(e, ''), q, w, coalesce(n, '')
 from document
 order by i
 on conflict (event_id) do nothing
@@ -178,15 +179,33 @@ with counted as ({COUNT}), done as (
 select count(*), (extract(epoch from clock_timestamp()) * 1000000)::bigint from done
 """
 
-# An event that failed: tried again in `wait` seconds, or dead where that is null.
-FAIL = """
-update events_event e set attempts = e.attempts + 1, last_error = item.error,
-    state = case when item.wait is null then 2 else 0 end,
-    finished_at = case when item.wait is null then clock_timestamp() end,
-    available_at = case when item.wait is null then e.available_at
-        else clock_timestamp() + item.wait * interval '1 second' end
-from json_to_recordset(%s::json) as item (id bigint, wait float8, error text)
-where e.id = item.id and e.state = 0
+# An event that failed: tried again in `wait` seconds, or dead where that is null. Beside each verdict the attempt;
+# of an event's attempts the newest stay.
+FAIL = f"""
+with item as materialized (
+    select * from json_to_recordset(%(document)s::json) as item (
+        id bigint, wait float8, error text, reason text, kind text, message text, trace text
+    )
+), failed as (
+    update events_event e set attempts = e.attempts + 1, last_error = item.error,
+        reason = case when item.wait is null then item.reason else '' end,
+        state = case when item.wait is null then 2 else 0 end,
+        finished_at = case when item.wait is null then clock_timestamp() end,
+        available_at = case when item.wait is null then e.available_at
+            else clock_timestamp() + item.wait * interval '1 second' end
+    from item
+    where e.id = item.id and e.state = 0
+    returning e.id, e.attempts
+), forgotten as (
+    delete from events_attempt a using failed
+    where a.event_id = failed.id and a.id <= (
+        select b.id from events_attempt b where b.event_id = failed.id order by b.id desc offset {KEPT - 1} limit 1)
+), kept as (
+    insert into events_attempt (event_id, number, at, worker, kind, message, trace)
+    select failed.id, failed.attempts, clock_timestamp(), %(worker)s, item.kind, item.message, item.trace
+    from failed join item on item.id = failed.id
+)
+select count(*) from failed
 """
 
 POSTPONE = """
@@ -324,10 +343,15 @@ def count(connection: BaseDatabaseWrapper, lane: int, *, failed: int) -> None:
         c.execute(COUNT, {"lane": lane, "processed": 0, "failed": failed})
 
 
-def fail(connection: BaseDatabaseWrapper, document: str) -> int:
-    """Record failed attempts, a JSON list of {id, wait: seconds or null, error}; how many were still pending."""
+def fail(connection: BaseDatabaseWrapper, document: str, worker: str) -> int:
+    """Record failed attempts at `worker`; how many of the events were still pending.
+
+    A JSON list of {id, wait: seconds or null, error, reason, kind, message, trace}.
+    """
     with cursor(connection) as c:
-        return c.execute(FAIL, (document,)).rowcount
+        row = c.execute(FAIL, {"document": document, "worker": worker}).fetchone()
+    assert row is not None, "an aggregate answers one row"
+    return int(row[0])
 
 
 def postpone(connection: BaseDatabaseWrapper, ids: Iterable[int]) -> None:

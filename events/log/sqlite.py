@@ -19,20 +19,21 @@ from uuid import UUID
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from events.log.entry import Entry
+from events.models.attempt import KEPT
 from events.syntax import microseconds
 
 APPEND = """
 insert into events_event (
     event_id, event_type, did, lane, priority, payload, digest, rev, occurred_at, version,
     state, attempts, crashes, suspect, available_at, received_at, finished_at, last_error, request_id,
-    traceparent
+    traceparent, reason
 )
 select replace(item.value ->> 'i', '-', ''), item.value ->> 't', item.value ->> 'd', item.value ->> 'l',
     item.value ->> 'r', item.value -> 'p', item.value ->> 'g', item.value ->> 'rev', item.value ->> 'o',
     coalesce(item.value ->> 'v', :microseconds),
     case when item.value ->> 'e' is null then 0 else 2 end, 0, 0, 0, :now, :now,
     case when item.value ->> 'e' is null then null else :now end, coalesce(item.value ->> 'e', ''),
-    item.value ->> 'q', item.value ->> 'w'
+    item.value ->> 'q', item.value ->> 'w', coalesce(item.value ->> 'n', '')
 from json_each(:document) item
 where true
 order by item.key
@@ -76,8 +77,16 @@ set processed = events_tally.processed + excluded.processed, failed = events_tal
 """
 FAIL = """
 update events_event set attempts = attempts + 1, last_error = :error, state = :state, finished_at = :finished_at,
-    available_at = coalesce(:available_at, available_at)
+    available_at = coalesce(:available_at, available_at), reason = :reason
 where id = :id and state = 0
+"""
+KEEP_ATTEMPT = """
+insert into events_attempt (event_id, number, at, worker, kind, message, trace)
+select id, attempts, :now, :worker, :kind, :message, :trace from events_event where id = :id
+"""
+FORGET_ATTEMPTS = f"""
+delete from events_attempt where event_id = :id and id <= (
+    select id from events_attempt where event_id = :id order by id desc limit 1 offset {KEPT})
 """
 POSTPONE = "update events_event set available_at = :until where id in (select value from json_each(:ids)) and state = 0"
 HOLD_BACK = """
@@ -207,24 +216,30 @@ def count(connection: BaseDatabaseWrapper, lane: int, *, failed: int) -> None:
     _count(connection, COUNT, {"lane": lane, "processed": 0, "failed": failed})
 
 
-def fail(connection: BaseDatabaseWrapper, document: str) -> int:
-    """Record failed attempts, a JSON list of {id, wait: seconds or null, error}; how many were still pending."""
-    now = _now()
-    changed = 0
-    for item in json.loads(document):
-        wait = item["wait"]
-        changed += _count(
-            connection,
-            FAIL,
-            {
-                "id": item["id"],
-                "error": item["error"],
-                "state": 2 if wait is None else 0,
-                "finished_at": instant(now) if wait is None else None,
-                "available_at": None if wait is None else instant(datetime.fromtimestamp(now.timestamp() + wait, UTC)),
-            },
-        )
-    return changed
+def fail(connection: BaseDatabaseWrapper, document: str, worker: str) -> int:
+    """Record failed attempts at `worker`; how many of the events were still pending.
+
+    A JSON list of {id, wait: seconds or null, error, reason, kind, message, trace}.
+    """
+    return sum(_fail(connection, item, worker) for item in json.loads(document))
+
+
+def _fail(connection: BaseDatabaseWrapper, item: dict[str, Any], worker: str) -> int:
+    now, wait = _now(), item["wait"]
+    verdict = {
+        "id": item["id"],
+        "error": item["error"],
+        "reason": item["reason"] if wait is None else "",
+        "state": 2 if wait is None else 0,
+        "finished_at": instant(now) if wait is None else None,
+        "available_at": None if wait is None else instant(datetime.fromtimestamp(now.timestamp() + wait, UTC)),
+    }
+    if not _count(connection, FAIL, verdict):
+        return 0
+    told = {name: item[name] for name in ("id", "kind", "message", "trace")}
+    _count(connection, KEEP_ATTEMPT, {**told, "now": instant(now), "worker": worker})
+    _count(connection, FORGET_ATTEMPTS, {"id": item["id"]})
+    return 1
 
 
 def postpone(connection: BaseDatabaseWrapper, ids: Iterable[int]) -> None:

@@ -10,3 +10,9 @@ class DeadLetter(Event):
 
     class Meta:
         proxy = True
+        default_permissions = ("view",)
+        permissions = [
+            ("requeue_deadletter", "Can requeue dead letters"),
+            ("edit_deadletter", "Can edit and requeue dead letters"),
+            ("discard_deadletter", "Can discard dead letters"),
+        ]

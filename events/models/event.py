@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from events.models.fields import AvailableAtField, DigestField, LaneField, VersionField
+from events.reasons import REASON_LENGTH
 
 CHUNK = 500  # rows changed in one statement by an operator's action: short locks, whatever the number asked for
 
@@ -33,6 +35,7 @@ class EventQuerySet(models.QuerySet):
             state=Event.State.PENDING,
             available_at=models.functions.Now(),
             finished_at=None,
+            reason="",
             attempts=0,
             crashes=0,
             suspect=False,
@@ -96,6 +99,14 @@ class Event(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(default="", blank=True)
+    # With a default in the database: workers of the version before append rows too while the fleet is replaced.
+    reason = models.CharField(
+        max_length=REASON_LENGTH,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="of a dead event: its error without what differs from event to event",
+    )
     request_id = models.CharField(
         max_length=64, null=True, blank=True, editable=False, help_text="of the HTTP request that brought it"
     )
@@ -127,6 +138,12 @@ class Event(models.Model):
             models.Index(fields=["-id"], name="events_discarded", condition=Q(state=3)),
             # With `events_unfinished`, all events of a DID; an append does not touch it.
             models.Index("did", F("id") + 0, name="events_ended", condition=Q(state__gt=0)),
+            # Each filter of the dead letters with the order of their pages: no page sorts, none reads the log.
+            models.Index(fields=["-finished_at", "-id"], name="events_dead_time", condition=Q(state=2)),
+            *(
+                models.Index(fields=[by, "-finished_at", "-id"], name=f"events_dead_{name}", condition=Q(state=2))
+                for by, name in (("reason", "reason"), ("event_type", "type"), ("did", "did"))
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(priority__gte=0, priority__lte=3), name="events_priority_known"),
@@ -138,6 +155,16 @@ class Event(models.Model):
     def requeue(self) -> bool:
         """Make this dead event pending again; False if it no longer was dead."""
         return Event.objects.requeue([self.pk]) == 1
+
+    def amend(self, payload: dict[str, Any]) -> bool:
+        """Give this dead event another payload and make it pending again; False if it is no longer the letter shown.
+
+        Of two who mend the same letter one is first, even if it has died again since. The digest stays that of what
+        was sent, so that a sender who repeats himself hears "duplicate" and undoes nothing.
+        """
+        shown = Event.objects.dead().filter(pk=self.pk, finished_at=self.finished_at)
+        with transaction.atomic(using=shown.db):
+            return shown.update(payload=payload, raw=None) == 1 and self.requeue()
 
     def discard(self, note: str = "") -> bool:
         """Give this event up; False if it had already ended otherwise."""

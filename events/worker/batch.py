@@ -23,7 +23,9 @@ from events.log import dialect
 from events.log.entry import Entry
 from events.log.faults import STATEMENT_TOOK_TOO_LONG, is_nobodys_fault, sqlstate
 from events.retry import wait_before_retry
-from events.worker.isolation import Failure, Isolation, Outcome, describe
+from events.worker.fault import Fault
+from events.worker.identity import worker_name
+from events.worker.isolation import Failure, Isolation, Outcome
 
 HELD_BACK = 1_000  # events of one DID that a step postpones at once
 
@@ -194,7 +196,7 @@ def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> tuple
     """Write what became of the batch's events beside their effects; how many were postponed, and when others ended."""
     finished = failed = 0
     if outcome.failed:
-        failed = log.fail(connection, _document(outcome.failed))
+        failed = log.fail(connection, _document(outcome.failed), worker_name())
     if outcome.done or failed:
         done = [entry.id for entry in outcome.done]
         still_pending, finished = log.complete(connection, done, batch.lanes[0], failed)
@@ -219,14 +221,28 @@ def _hold_back(connection: Any, log: Any, held_up: dict[str, tuple[int, Any]]) -
 def _bury_or_retry(connection: Any, log: Any, batch: _Batch, error: Exception) -> Failure:
     """Record the failure of a single event whose own transaction could not be committed."""
     [entry] = batch.entries
-    failure = Failure(entry, describe(error), _wait_for(entry.attempts + 1))
+    failure = Failure(entry, Fault.of(error), _wait_for(entry.attempts + 1))
     with transaction.atomic(using=connection.alias):
-        log.count(connection, batch.lanes[0], failed=log.fail(connection, _document([failure])))
+        failed = log.fail(connection, _document([failure]), worker_name())
+        log.count(connection, batch.lanes[0], failed=failed)
     return failure
 
 
 def _document(failures: Sequence[Failure]) -> str:
-    return json.dumps([{"id": f.entry.id, "wait": f.wait, "error": f.error} for f in failures])
+    return json.dumps(
+        [
+            {
+                "id": failure.entry.id,
+                "wait": failure.wait,
+                "error": failure.fault.text,
+                "reason": failure.fault.reason,
+                "kind": failure.fault.kind,
+                "message": failure.fault.message,
+                "trace": failure.fault.trace,
+            }
+            for failure in failures
+        ]
+    )
 
 
 def _ran_out_of_time(error: Exception, seconds: float) -> bool:

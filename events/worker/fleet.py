@@ -9,10 +9,8 @@ So an event that kills its process is found, and innocents do not die of somebod
 from __future__ import annotations
 
 import os
-import socket
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import psutil
 import structlog
@@ -21,13 +19,16 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from events.models import Event, Latency, Worker
+from events.models import Attempt, Event, Latency, Worker
 from events.models.worker import SILENCE
+from events.reasons import reason_of
+from events.worker.identity import host_name, worker_name
 from events.worker.work import Work
 
 logger = structlog.stdlib.get_logger(__name__)
 
 CAREFUL = 300.0  # seconds that the fleet is careful after a death
+STRIKE = "worker process died or hung"  # where an attempt has an exception's type
 DEATHS_ALONE = 3  # an event that was alone in so many dying processes is dead-lettered
 
 
@@ -115,20 +116,33 @@ class Membership:
         for pk in gone:
             self._bury(pk)
 
-    def accuse(self, ids: list[int], *, alone: bool) -> None:
-        """Make suspects of events whose process died, or whose batch outlived its time; or judge the one alone."""
+    def accuse(self, ids: list[int], *, alone: bool, worker: str = "") -> None:
+        """Make suspects of events whose process died, or whose batch outlived its time; or judge the one alone.
+
+        `worker` is the name of that process; without one it is this.
+        """
         events = Event.objects.using(self.using).filter(pk__in=ids, state=Event.State.PENDING)
-        if not alone:
-            events.filter(suspect=False).update(suspect=True)
-            return
-        events.update(crashes=F("crashes") + 1)
-        guilty = events.filter(crashes__gte=DEATHS_ALONE)
-        for event_id in guilty.values_list("event_id", flat=True):
-            logger.error("event dead", event_id=str(event_id), error=f"took {DEATHS_ALONE} processes down with it")
-        guilty.update(
-            state=Event.State.DEAD,
-            finished_at=Now(),
-            last_error=f"the worker process died or hung {DEATHS_ALONE} times while this event ran alone in it",
+        with transaction.atomic(using=self.using):
+            self._keep_strikes(events, len(ids), alone, worker or worker_name())
+            if not alone:
+                events.filter(suspect=False).update(suspect=True)
+                return
+            events.update(crashes=F("crashes") + 1)
+            guilty = events.filter(crashes__gte=DEATHS_ALONE)
+            for event_id in guilty.values_list("event_id", flat=True):
+                logger.error("event dead", event_id=str(event_id), error=f"took {DEATHS_ALONE} processes down with it")
+            sentence = f"the worker process died or hung {DEATHS_ALONE} times while this event ran alone in it"
+            guilty.update(
+                state=Event.State.DEAD, finished_at=Now(), last_error=sentence, reason=reason_of("", sentence)
+            )
+
+    def _keep_strikes(self, events: QuerySet[Event], number: int, alone: bool, worker: str) -> None:
+        """Keep, as an attempt of each event, that a process died or hung with it in hand."""
+        message = "this event ran alone in it" if alone else f"it was one of {number} in hand"
+        attempts = Attempt.objects.using(self.using)
+        attempts.bulk_create(
+            Attempt(event_id=pk, number=tries, at=Now(), worker=worker, kind=STRIKE, message=message)
+            for pk, tries in events.values_list("pk", "attempts")
         )
 
     def any_suspects(self) -> bool:
@@ -161,16 +175,7 @@ class Membership:
             dead = Worker.objects.using(self.using).get(pk=pk)
             logger.warning("worker died without a goodbye", worker=str(dead), announced=len(dead.announced))
             if dead.announced:
-                self.accuse(dead.announced, alone=dead.alone)
-
-
-def host_name() -> str:
-    """This host, its boot and its pid namespace, where the system tells: a name alone may be that of two machines."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-        return f"{socket.gethostname()}#{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
-    except OSError:
-        return socket.gethostname()
+                self.accuse(dead.announced, alone=dead.alone, worker=str(dead))
 
 
 def is_running(worker: Worker) -> bool:

@@ -14,9 +14,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from events.conf import conf
-from events.models import Event, Worker
+from events.models import Attempt, BulkAction, Event, Worker
 
 PERIOD = 600.0  # seconds, about
+ACTIONS_KEPT = timedelta(days=90)  # that ended; the admin's log keeps what they did
 CHUNK = 1_000  # events deleted in one statement
 SHARE = 0.2  # of the time that pruning may keep a connection busy
 
@@ -35,6 +36,7 @@ class Housekeeping:
     def tidy(self) -> None:
         """One round; ends early when told to stop."""
         Worker.objects.using(self.using).ended_long_ago().forget()
+        BulkAction.objects.using(self.using).filter(ended_at__lt=timezone.now() - ACTIONS_KEPT).delete()
         for _ in prune(using=self.using, stopped=self._stopped):
             pass
 
@@ -80,5 +82,6 @@ def _delete(window: list[int], before: datetime, using: str) -> int:
         if connections[using].features.has_select_for_update_skip_locked:
             old = old.select_for_update(skip_locked=True)
         ids = list(old.values_list("pk", flat=True))
+        Attempt.objects.using(using).filter(event__in=ids)._raw_delete(using)
         events.filter(pk__in=ids)._raw_delete(using)
     return len(ids)

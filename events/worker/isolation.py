@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,8 +12,7 @@ from events.exceptions import PermanentError
 from events.log.entry import Entry
 from events.log.faults import is_nobodys_fault
 from events.worker import rounds
-
-ERROR_LENGTH = 20_000  # characters of a traceback that the log keeps: its end, which names the error
+from events.worker.fault import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +20,12 @@ class Failure:
     """One failed attempt. `wait` is in seconds until the next, None if there is none: the event is dead."""
 
     entry: Entry
-    error: str
+    fault: Fault
     wait: float | None
+
+    @property
+    def error(self) -> str:
+        return self.fault.text
 
 
 @dataclass(slots=True)
@@ -114,14 +116,6 @@ class Isolation:
 
     def _fail(self, entry: Entry, error: BaseException) -> None:
         wait = None if isinstance(error, PermanentError) else self.wait_for(entry.attempts + 1)
-        self.outcome.failed.append(Failure(entry, describe(error), wait))
+        self.outcome.failed.append(Failure(entry, Fault.of(error), wait))
         if wait is not None:
             self._waiting.add(entry.did)
-
-
-def describe(error: BaseException) -> str:
-    """The error as the log keeps it: a PermanentError's own words, else the traceback."""
-    text = str(error) if isinstance(error, PermanentError) else "".join(traceback.format_exception(error))
-    # PostgreSQL's text has no NUL, UTF-8 no lone surrogates; a message can carry both out of a payload.
-    text = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
-    return text[-ERROR_LENGTH:]

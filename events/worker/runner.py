@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import structlog
 from django.db import close_old_connections, connections
 
+from events import bulk
 from events.conf import conf
 from events.exceptions import EventError, LaneCountError
 from events.history.keeping import Keeping
@@ -42,6 +43,8 @@ POLL = 0.25  # seconds: however deaf a worker is, it looks for events this often
 BREATH = 0.003  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
 CONTENTION_PAUSE = 0.01  # seconds before a step is repeated that lost against another transaction
 EVERY_TENTH = 10  # each so manieth step takes the lane with the oldest event, whatever its priority
+BULK_POLL = 1.0  # seconds between two looks for a bulk action
+BULK_PAUSE = 0.02  # seconds between two of its batches: events are applied meanwhile
 GRACE = 4.0  # seconds that a stopping worker gives the steps in hand
 
 T = TypeVar("T")
@@ -71,7 +74,7 @@ class Runner:
         self.history = Keeping(using=using)
         self.outage = Outage()
         self.probe = Probe(self, health_port) if health_port else None
-        self.pool = ThreadPoolExecutor(self.slots + 1, thread_name_prefix="step")
+        self.pool = ThreadPoolExecutor(self.slots + 3, thread_name_prefix="step")
         self.running = 0
         self._dirty = False  # somebody rang while steps ran: look once more before resting
         self._careful = False
@@ -97,7 +100,8 @@ class Runner:
         history = self._now_and_then(
             self.history.seconds_until_next, self.history.keep, "a sample of the history is left out"
         )
-        chores = [asyncio.create_task(chore) for chore in (self._beat(), self._poll(), house, history)]
+        going = (self._beat(), self._poll(), self._decide(), house, history)
+        chores = [asyncio.create_task(chore) for chore in going]
         if not self._stopping.is_set():
             logger.info("worker started", host=self.membership.host, slots=self.slots, lanes=conf.lanes)
             self.wake()
@@ -282,6 +286,19 @@ class Runner:
                 await self._in_thread(chore)
             except Exception as error:
                 logger.info(left, error=str(error))
+
+    async def _decide(self) -> None:
+        """Carry out what operators decided about many dead letters, a batch at a time, beside the steps."""
+        while True:
+            try:
+                more = await self._in_thread(partial(bulk.run_batch, using=self.using))
+            except Exception as error:
+                more = False
+                if not is_nobodys_fault(error):
+                    logger.error("a bulk action's batch failed", exc_info=error)
+            if more:
+                self.wake()
+            await asyncio.sleep(BULK_PAUSE if more else BULK_POLL)
 
     async def _finish(self) -> None:
         """Let the steps in hand end, say goodbye; what takes too long is left to the server to roll back."""

@@ -12,9 +12,10 @@ import pytest
 from django.utils import timezone
 from model_bakery import baker
 
-from events.models import Departed, Event, Latency, Worker
+from events.models import Attempt, Departed, Event, Latency, Worker
 from events.models.worker import SILENCE
-from events.worker.fleet import CAREFUL, DEATHS_ALONE, Membership, host_name
+from events.worker.fleet import CAREFUL, DEATHS_ALONE, Membership
+from events.worker.identity import host_name
 from events.worker.work import Work
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +107,17 @@ def test_three_deaths_alone_are_a_dead_letter_and_two_are_not(member: Membership
     event.refresh_from_db()
     assert (event.state, event.crashes) == (Event.State.DEAD, 3)
     assert "3 times" in event.last_error
+    assert event.reason.startswith("the worker process died or hung")
+
+
+def test_a_death_is_an_attempt_of_each_event_that_was_in_hand(member: Membership, gone: dict[str, Any]) -> None:
+    first, second, done = pending(3)
+    Event.objects.filter(pk=done.pk).update(state=Event.State.DONE)
+    dead = worker(**gone, announced=[first.pk, second.pk, done.pk])
+    member.find_dead()
+    assert sorted(Attempt.objects.values_list("event_id", "worker", "kind", "message")) == [
+        (event.pk, str(dead), "worker process died or hung", "it was one of 3 in hand") for event in (first, second)
+    ]
 
 
 def test_a_death_is_counted_once_however_many_find_it(member: Membership, gone: dict[str, Any]) -> None:

@@ -53,13 +53,14 @@ class TestList:
         [
             ("event_type=test.other", 2),
             ("did=did:plc:b", 3),
+            ("reason=odd", 3),
             ("event_type=test.other&did=did:plc:b", 0),
         ],
     )
     def test_filters(self, api: APIClient, query: str, number: int) -> None:
         dead(1)
         dead(2, event_type="test.other")
-        dead(3, did="did:plc:b")
+        dead(3, did="did:plc:b", reason="odd")
         assert len(api.get(f"{LIST}?{query}").json()["results"]) == number
 
     @pytest.mark.parametrize(

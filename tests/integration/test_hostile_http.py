@@ -36,8 +36,9 @@ KEY = "a-key-for-hostile-requests-0123456789-abcdefghij"
 PATH = "/internal/events"
 PATIENCE = 10  # seconds in which every answer must be there
 GROWTH = 20_000_000  # bytes that a server may grow by once it is warm
-# Which doors a server answers POSTs through: the view, and the lean one where there is one.
-DOORS = ("0", "1")
+DOORS = ("0", "1")  # by EVENT_FAST_DOOR: POSTs are answered by the view, or by the lean door
+# What uvicorn itself says to a request line of over 64 KB, say: no application hears of it.
+NO_REQUEST = "Invalid HTTP request received."
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -121,6 +122,8 @@ def server(
 def _ask(case: schemathesis.Case, server: Server) -> None:
     before = Event.objects.count()
     response = case.call(base_url=server.url, headers={"X-Internal-Key": KEY}, timeout=PATIENCE)
+    if response.text == NO_REQUEST:
+        return
     case.validate_response(response, checks=CHECKS)
     if response.status_code >= 400:
         assert Event.objects.count() == before

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from events.models import Event
+from events.dead_letters import Filter
 
 
 class Command(BaseCommand):
@@ -18,11 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", help="only events whose last error contains this")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        dead = Event.objects.dead()
-        if options["type"]:
-            dead = dead.filter(event_type=options["type"])
-        if options["did"]:
-            dead = dead.filter(did=options["did"])
+        dead = Filter(event_type=options["type"], did=options["did"]).chosen()
         if options["reason"]:
             dead = dead.filter(last_error__contains=options["reason"])
         self.stdout.write(f"{dead.requeue()} events requeued")

@@ -62,14 +62,14 @@ ALLOWED = {
     "created_at": syntax.DATETIME_ALLOWED,
     "createdAt": syntax.DATETIME_ALLOWED,
 }
-_shape = Shape(AttestationPayload, ALLOWED)
+SHAPE = Shape(AttestationPayload, ALLOWED)
 
 
 def decode(entry: Entry) -> AttestationRow:
     """The row that an attestation's event leaves. Raises PermanentError."""
     if entry.event_type.endswith(".deleted"):
         return tombstone(entry, AttestationRow)
-    payload = _shape.decode(entry.payload_text)
+    payload = SHAPE.decode(entry.payload_text)
     uri = identity.own_uri(entry, payload.uri)
     attester = payload.attester_did or payload.attester_did_camel or payload.attester
     if attester != entry.did:

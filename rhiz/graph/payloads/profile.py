@@ -57,12 +57,12 @@ ALLOWED = {
     "created_at": syntax.DATETIME_ALLOWED,
     "createdAt": syntax.DATETIME_ALLOWED,
 }
-_shape = Shape(ProfilePayload, ALLOWED)
+SHAPE = Shape(ProfilePayload, ALLOWED)
 
 
 def decode(entry: Entry) -> ProfileRow:
     """The row that a profile's event leaves. Raises PermanentError."""
-    payload = _shape.decode(entry.payload_text)
+    payload = SHAPE.decode(entry.payload_text)
     display_name = payload.display_name or payload.display_name_camel or ""
     entity_type = payload.entity_type or payload.entity_type_camel or ""
     bio = payload.bio or ""

@@ -38,14 +38,14 @@ ALLOWED = {
     "created_at": syntax.DATETIME_ALLOWED,
     "createdAt": syntax.DATETIME_ALLOWED,
 }
-_shape = Shape(RelationshipPayload, ALLOWED)
+SHAPE = Shape(RelationshipPayload, ALLOWED)
 
 
 def decode(entry: Entry) -> RelationshipRow:
     """The row that a relationship's event leaves. Raises PermanentError."""
     if entry.event_type.endswith(".deleted"):
         return tombstone(entry, RelationshipRow)
-    payload = _shape.decode(entry.payload_text)
+    payload = SHAPE.decode(entry.payload_text)
     uri = identity.own_uri(entry, payload.uri)
     if payload.participants is None or payload.participants[0] == payload.participants[1]:
         raise refusal("participants", payload.participants, ALLOWED["participants"])

@@ -28,8 +28,9 @@ class Shape(Generic[T]):
     """A struct as payloads spell it, and what is allowed in each of its fields."""
 
     def __init__(self, struct: type[T], allowed: Mapping[str, str]) -> None:
+        self.struct = struct
+        self.allowed = allowed
         self._decoder = msgspec.json.Decoder(struct)
-        self._allowed = allowed
 
     def decode(self, text: str) -> T:
         """The struct that JSON `text` holds; its fields' types and bounds are checked, not their syntax.
@@ -53,4 +54,4 @@ class Shape(Generic[T]):
         if path is None or not isinstance(payload, dict):
             return refusal("payload", message, "a JSON object")
         field = path[1]
-        return refusal(field, payload.get(field), self._allowed.get(field, message))
+        return refusal(field, payload.get(field), self.allowed.get(field, message))

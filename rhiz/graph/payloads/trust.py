@@ -13,10 +13,10 @@ class TrustPayload(Struct, frozen=True, gc=False):
     did: str | None = None
 
 
-_shape = Shape(TrustPayload, {"did": syntax.DID_ALLOWED})
+SHAPE = Shape(TrustPayload, {"did": syntax.DID_ALLOWED})
 
 
 def decode(entry: Entry) -> str:
     """The DID that the event is about: the payload's, else the event's own. Raises PermanentError."""
-    did = _shape.decode(entry.payload_text).did
+    did = SHAPE.decode(entry.payload_text).did
     return entry.did if did is None else identity.did("did", did)

@@ -4,10 +4,10 @@ from cachecore import cache
 from events import Entry, processor
 from rhiz.graph import keys, upsert
 from rhiz.graph.models import Attestation
-from rhiz.graph.payloads.attestation import decode
+from rhiz.graph.payloads.attestation import SHAPE, decode
 
 
-@processor("attestation.created", "attestation.updated", "attestation.deleted", decode=decode)
+@processor("attestation.created", "attestation.updated", "attestation.deleted", decode=decode, shape=SHAPE)
 def apply(entries: list[Entry]) -> None:
     """Leave each attestation at the newest version of it that was ever applied.
 

@@ -4,10 +4,10 @@ from cachecore import cache
 from events import Entry, processor
 from rhiz.graph import keys, upsert
 from rhiz.graph.models import Profile
-from rhiz.graph.payloads.profile import decode
+from rhiz.graph.payloads.profile import SHAPE, decode
 
 
-@processor("entity.profile.updated", decode=decode)
+@processor("entity.profile.updated", decode=decode, shape=SHAPE)
 def apply(entries: list[Entry]) -> None:
     """Leave each DID's profile at the newest version of it that was ever applied."""
     rows = [entry.record for entry in entries]

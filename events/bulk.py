@@ -1,0 +1,154 @@
+"""Decisions about many dead letters: a few are carried out at once, many by workers, a batch a transaction.
+
+What is decided is what was dead when it was asked. A cursor goes up the ids of the dead and never back, so a letter
+that is requeued and dies again meanwhile is not met a second time, and no action can chase its own tail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.contenttypes.models import ContentType
+from django.db import connections, transaction
+from django.db.models import F, Max
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from events.conf import conf
+from events.dead_letters import Filter
+from events.log import dialect_of
+from events.models import BulkAction, DeadLetter, Event
+from events.stats import pending_count
+
+AT_ONCE = 200  # letters that a request changes itself; more are left to the workers
+WINDOW = 500  # dead letters that a batch looks at
+COUNTED = 250_000  # letters that are counted before one is asked whether he means it
+ROOM = (
+    0.5  # of the log's capacity: a requeue waits while more is pending, so that it never closes the door to new events
+)
+
+State = BulkAction.State
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a decision: `changed` letters at once, or the `action` that will change them."""
+
+    changed: int = 0
+    action: BulkAction | None = None
+
+
+def decide(user: Any, verb: str, chosen: Filter, note: str = "") -> Decided:
+    """Carry out a decision about all letters that match: now if they are few, else as a bulk action."""
+    few = list(chosen.chosen().order_by().values_list("id", flat=True)[: AT_ONCE + 1])
+    if len(few) <= AT_ONCE:
+        return Decided(changed=decide_about(user, verb, few, note))
+    now = timezone.now()
+    with transaction.atomic():
+        action = BulkAction.objects.create(
+            verb=verb,
+            filter=msgspec.to_builtins(chosen),
+            note=note,
+            asked_by=user,
+            asked_at=min(chosen.asked or now, now),
+            upto=Event.objects.dead().aggregate(upto=Max("id"))["upto"] or 0,
+            expected=chosen.count(COUNTED),
+        )
+    return Decided(action=action)
+
+
+def decide_about(user: Any, verb: str, ids: list[int], note: str = "") -> int:
+    """Requeue or discard these letters now, and write it in the admin's log; how many were still dead."""
+    with transaction.atomic():
+        letters = list(DeadLetter.objects.dead().filter(pk__in=ids).only("id", "event_id", "event_type"))
+        changed = _change(Event.objects.dead(), verb, ids, note)
+        if len(letters) == 1:
+            told = f"{_done(verb)}{': ' + note if note else ''}"
+            LogEntry.objects.log_actions(user.pk, letters, CHANGE, told, single_object=True)
+        elif letters:
+            _log(user, verb, changed, note)
+    return changed
+
+
+def stop(action: BulkAction, user: AbstractBaseUser) -> bool:
+    """End an action where it is; False if it has ended already. Waits for the batch in hand."""
+    with transaction.atomic():
+        [held] = BulkAction.objects.select_for_update().filter(pk=action.pk)
+        if not held.running:
+            return False
+        _end(held, State.STOPPED, stopped_by=user)
+    return True
+
+
+def run_batch(*, using: str = "default") -> bool:
+    """Carry the oldest running action that nobody else is at one batch further; whether there may be more to do."""
+    actions = BulkAction.objects.using(using).filter(state=State.RUNNING)
+    if not actions.exists():
+        return False
+    connection = connections[using]
+    with transaction.atomic(using=using):
+        # A process that hangs here loses the row when the server ends its transaction, as with lanes.
+        dialect_of(using).fence(connection, conf.batch_timeout)
+        if connection.features.has_select_for_update_skip_locked:
+            actions = actions.select_for_update(skip_locked=True)
+        for action in actions.order_by("id"):
+            if action.verb == BulkAction.Verb.REQUEUE and _full():
+                continue
+            _advance(action, Event.objects.using(using))
+            return True
+    return False
+
+
+def _advance(action: BulkAction, events: Any) -> None:
+    """One batch: the next letters by id, those that match changed, and the cursor moved over all of them."""
+    window = list(
+        events.filter(state=Event.State.DEAD, id__gt=action.cursor, id__lte=action.upto)
+        .order_by("id")
+        .values_list("id", flat=True)[:WINDOW]
+    )
+    if not window:
+        _end(action, State.FINISHED)
+        return
+    # Only here is the filter asked for: a batch costs the same however rare what matches is.
+    chosen = msgspec.structs.replace(msgspec.convert(action.filter, Filter), asked=action.asked_at)
+    meant = chosen.chosen(events.filter(state=Event.State.DEAD))
+    ids = list(meant.filter(id__in=window).values_list("id", flat=True))
+    changed = _change(events.filter(state=Event.State.DEAD), action.verb, ids, action.note)
+    rows = BulkAction.objects.using(events.db).filter(pk=action.pk)
+    rows.update(cursor=window[-1], changed=F("changed") + changed, touched_at=Now())
+
+
+def _end(action: BulkAction, state: State, stopped_by: Any = None) -> None:
+    rows = BulkAction.objects.using(action._state.db).filter(pk=action.pk)
+    rows.update(state=state, ended_at=Now(), touched_at=Now(), stopped_by=stopped_by)
+    if action.asked_by is not None:
+        ending = " before it was stopped" if state == State.STOPPED else ""
+        _log(action.asked_by, action.verb, action.changed, action.note, f"{ending}, bulk action {action.pk}", action)
+
+
+def _change(dead: Any, verb: str, ids: list[int], note: str) -> int:
+    return int(dead.requeue(ids) if verb == BulkAction.Verb.REQUEUE else dead.discard(ids, note=note))
+
+
+def _log(user: Any, verb: str, changed: int, note: str, more: str = "", action: BulkAction | None = None) -> None:
+    LogEntry.objects.create(
+        user_id=user.pk,
+        content_type=ContentType.objects.get_for_model(BulkAction if action else DeadLetter, for_concrete_model=False),
+        object_id=str(action.pk) if action else None,
+        object_repr=f"{changed:,} dead letters",
+        action_flag=CHANGE,
+        change_message=f"{_done(verb)} {changed:,} dead letters{more}{': ' + note if note else ''}",
+    )
+
+
+def _done(verb: str) -> str:
+    return "requeued" if verb == BulkAction.Verb.REQUEUE else "discarded"
+
+
+def _full() -> bool:
+    room = int(conf.queue_capacity * ROOM)
+    return pending_count(room + 1) > room

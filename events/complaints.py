@@ -1,0 +1,94 @@
+"""What is wrong with a payload, field by field: as its processor would say it, and all at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from events.exceptions import PermanentError
+from events.log.entry import Entry
+from events.models import Event
+from events.reasons import refusal_in
+from events.registry import Shape, processor_for
+from events.syntax import microseconds
+
+
+class Complaint(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a payload. `field` is '' where it is about the whole."""
+
+    field: str
+    problem: str
+    allowed: str = ""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A field of a payload as a page shows it: its JSON, or None where it is missing, and what is wrong with it."""
+
+    field: str
+    text: str | None
+    complaint: Complaint | None = None
+
+
+def complaints(event: Event, payload: dict[str, Any]) -> list[Complaint]:
+    """What is wrong with `payload` as one of `event`: each field that its type refuses, else what its processor says.
+
+    Nothing where it would be taken, or where the processor has no `decode` to ask.
+    """
+    processor = processor_for(event.event_type)
+    if processor is None:
+        return [Complaint("", f"no processor is registered for {event.event_type!r}")]
+    if processor.shape is not None and (found := _by_field(processor.shape, payload)):
+        return found
+    if processor.decode is None:
+        return []
+    try:
+        processor.decode(_entry(event, payload))
+    except PermanentError as error:
+        return [Complaint(*(refusal_in(str(error)) or ("", str(error))))]
+    except Exception as error:
+        return [Complaint("", f"{type(error).__name__}: {error}")]
+    return []
+
+
+def lines(payload: dict[str, Any], found: list[Complaint]) -> list[Line]:
+    """A payload field by field, what is wrong beside each; fields that are missed come last."""
+    by_field = {complaint.field: complaint for complaint in found}
+    shown = [Line(name, pretty(value), by_field.pop(name, None)) for name, value in payload.items()]
+    return shown + [Line(name, None, complaint) for name, complaint in by_field.items() if name]
+
+
+def pretty(value: Any) -> str:
+    """A value as JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _by_field(shape: Shape, payload: dict[str, Any]) -> list[Complaint]:
+    found = []
+    for field in msgspec.structs.fields(shape.struct):
+        name = field.encode_name
+        if name not in payload:
+            continue
+        try:
+            msgspec.convert(payload[name], field.type)
+        except msgspec.ValidationError as error:
+            found.append(Complaint(name, str(error), shape.allowed.get(name, "")))
+    return found
+
+
+def _entry(event: Event, payload: dict[str, Any]) -> Entry:
+    return Entry(
+        event.pk,
+        event.event_id,
+        event.event_type,
+        event.did,
+        event.priority,
+        json.dumps(payload),
+        event.version,
+        event.rev,
+        microseconds(event.occurred_at) if event.occurred_at else None,
+        microseconds(event.received_at),
+        event.attempts,
+        event.suspect,
+    )

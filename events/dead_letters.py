@@ -1,0 +1,46 @@
+"""Which dead letters are meant: one filter for the admin, the API, the command and bulk actions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from django.db.models import Q
+
+from events.models import Event
+from events.models.event import EventQuerySet
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Filter(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Which dead letters; without any field, all of them. Each field alone is served by an index."""
+
+    event_type: str | None = None
+    did: str | None = None
+    reason: str | None = None
+    since: Moment | None = None  # died then or later
+    until: Moment | None = None  # died before
+    asked: Moment | None = None  # had died by then: what a decision of that moment is about
+
+    LOOKUPS = {"since": "finished_at__gte", "until": "finished_at__lt"}
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The fields that narrow it."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+
+    def chosen(self, events: EventQuerySet | None = None) -> EventQuerySet:
+        """The dead letters that match, of `events` if given."""
+        dead: Any = Event.objects.dead() if events is None else events
+        given = {self.LOOKUPS.get(name, name): value for name, value in self.given.items() if name != "asked"}
+        matching: EventQuerySet = dead.filter(**given)
+        if self.asked is not None:
+            # A letter without a time of death was buried by hand: it had died by any time.
+            matching = matching.filter(Q(finished_at__lte=self.asked) | Q(finished_at=None))
+        return matching
+
+    def count(self, limit: int) -> int:
+        """How many match, counted up to `limit`."""
+        return self.chosen().order_by()[:limit].count()

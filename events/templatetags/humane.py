@@ -1,0 +1,44 @@
+"""Numbers and times as people read them, in pages for operators."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.utils.timesince import timesince
+
+register = template.Library()
+
+SHOWN = 200  # characters of an error in a list
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """12345 as 12,345."""
+    return f"{number:,}"
+
+
+@register.filter
+def unlocalize(number: int) -> str:
+    """A number as a machine reads it, whatever the language."""
+    return str(number)
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long ago a moment was, in its largest unit."""
+    return "at an unknown time" if moment is None else f"{timesince(moment, depth=1)} ago"
+
+
+@register.filter
+def last_line(error: str) -> str:
+    """The last line of an error: of a traceback, the one that names it."""
+    return error.strip().rpartition("\n")[2][:SHOWN]
+
+
+@register.simple_tag
+def query(**fields: Any) -> str:
+    """Fields as the query of an address."""
+    return urlencode(fields)

@@ -1,0 +1,45 @@
+"""Dead letters made by hand, and the admin's users."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from events import roles
+from events.models import Event
+from events.reasons import reason_of_text
+
+LIST = "/admin/events/deadletter/"
+DECIDE = f"{LIST}decide/"
+TRACEBACK = "Traceback (most recent call last):\n  ...\nValueError: strength 300"
+
+
+def dead(number: int = 1, *, error: str = TRACEBACK, **fields: Any) -> list[Event]:
+    """Dead events, the first of them the first that died."""
+    now = timezone.now() - timedelta(hours=1)
+    defaults = {
+        "event_type": "test.record",
+        "did": "did:plc:alice",
+        "state": Event.State.DEAD,
+        "attempts": 4,
+        "last_error": error,
+        "reason": reason_of_text(error),
+    }
+    return [
+        Event.objects.create(
+            **{**defaults, "payload": {"n": n}, "finished_at": now + timedelta(milliseconds=n), **fields}
+        )
+        for n in range(number)
+    ]
+
+
+def user(role: str | None) -> User:
+    """Somebody who may open the admin, in the group of a role."""
+    roles.make()
+    someone = User.objects.create(username=role or "nobody", is_staff=True)
+    if role:
+        someone.groups.add(Group.objects.get(name=role))
+    return someone
