@@ -1,0 +1,65 @@
+"""The TypeScript client, built with a Node of the environment's own, and a web server for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.web import KEY, WebServer
+from tests.integration.conftest import ROOT
+
+FOLDER = ROOT / "clients" / "typescript"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The process's environment, in which `node` and `npm` are those of requirements-dev.txt."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
+
+
+def npm(*arguments: str, **more: str) -> str:
+    """Run npm in the client's folder; what it said. Fails with all of that where npm fails."""
+    done = subprocess.run(
+        ["npm", *arguments],
+        cwd=FOLDER,
+        env=environment(CI="1", **more),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def installed() -> None:
+    """The client's development dependencies, exactly as its lock file has them."""
+    lock, copy = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".installed"
+    if not copy.exists() or copy.read_bytes() != lock.read_bytes():
+        npm("ci")
+        copy.write_bytes(lock.read_bytes())
+
+
+@pytest.fixture
+def web(transactional_db: None, tmp_path: Path) -> Iterator[WebServer]:
+    """A web server that answers."""
+    log = tmp_path / "web.log"
+    server = WebServer(log)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture
+def address(web: WebServer) -> dict[str, str]:
+    """What the client's tests must know of the server."""
+    return {"RHIZ_URL": web.url, "RHIZ_KEY": KEY}
