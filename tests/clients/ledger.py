@@ -7,10 +7,10 @@ from collections import defaultdict
 from events.models import Event
 
 
-def numbers(event_type: str, prefix: str = "did:") -> dict[str, list[int]]:
-    """Each DID's numbers, in the order in which the log has them."""
+def numbers(prefix: str) -> dict[str, list[int]]:
+    """The numbers of each DID that begins with `prefix`, in the order in which the log has them."""
     found: dict[str, list[int]] = defaultdict(list)
-    rows = Event.objects.filter(event_type=event_type, did__startswith=prefix).order_by("id")
+    rows = Event.objects.filter(did__startswith=prefix).order_by("id")
     for did, payload in rows.values_list("did", "payload"):
         found[did].append(payload["n"])
     return found

@@ -93,7 +93,7 @@ export class Sender {
     const delivery = await deliver(batch, (part) => post(part, endpoint));
     this.#underWay -= 1;
     if (this.#stopped.signal.aborted) return;
-    if (delivery.obstacle) this.#wait(delivery.obstacle);
+    if (delivery.obstacle) this.#wait(delivery.obstacle, batch.length);
     else this.#goOn();
     this.#settle(batch, delivery);
     this.#pump();
@@ -135,13 +135,13 @@ export class Sender {
     this.#batchEvents = Math.min(this.#batchEvents * 2, this.#options.batchEvents);
   }
 
-  #wait(obstacle: Obstacle): void {
+  #wait(obstacle: Obstacle, events: number): void {
     const now = performance.now();
     const asked = obstacle.kind === "away" ? obstacle.retryAfter : MISCONFIGURED_RETRY;
     // Requests that fail together are one failure.
     if (now >= this.#resumeAt) {
       this.#failures += 1;
-      this.#batchEvents = Math.max(1, this.#batchEvents >> 1);
+      this.#batchEvents = Math.max(1, Math.min(this.#batchEvents, events) >> 1);
     }
     const retryIn = asked + backoff(this.#failures);
     if (now + retryIn > this.#resumeAt) {
