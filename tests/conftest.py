@@ -107,7 +107,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What only PostgreSQL, Redis or promtool can be asked is left out where they are not, counted as deselected."""
     absent = []
     if not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
-        absent.append("postgresql")
+        absent += ["postgresql", "once"]
     if not settings.REDIS_URL:
         absent.append("redis")
     if not shutil.which("promtool"):

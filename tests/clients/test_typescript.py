@@ -19,10 +19,12 @@ FAULTS_EVENTS = 800  # of test/faults.test.ts, all seeds together
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("installed")]
 
 
+@pytest.mark.once
 def test_it_compiles_with_every_check_and_its_types_are_those_of_the_document() -> None:
     npm("run", "check")
 
 
+@pytest.mark.once
 def test_it_needs_nothing_but_node() -> None:
     npm("run", "build")
 
@@ -30,6 +32,7 @@ def test_it_needs_nothing_but_node() -> None:
     assert (FOLDER / "dist" / "index.js").exists() and (FOLDER / "dist" / "index.d.ts").exists()
 
 
+@pytest.mark.once
 def test_its_own_tests_pass(address: dict[str, str]) -> None:
     said = npm("test", **address)
 
