@@ -358,6 +358,8 @@ export interface components {
             crashes: number;
             /** @description of the last attempt, or why it is dead */
             error: string | null;
+            /** @description of its death: the error without what varies; null before */
+            reason: string | null;
             /** @description X-Request-ID of the request that brought it */
             request_id: string | null;
             /** @description of the request that brought it, as W3C Trace Context writes it */
@@ -456,10 +458,10 @@ export interface components {
             occurred_at?: string | null;
         };
         /**
-         * EventStatus
-         * @description An event's state, attempts, errors and times.
+         * EventTold
+         * @description An event with its failed attempts, the first one first.
          */
-        EventStatus: {
+        EventTold: {
             /** Format: uuid */
             event_id: string;
             event_type: string;
@@ -474,6 +476,8 @@ export interface components {
             crashes: number;
             /** @description of the last attempt, or why it is dead */
             error: string | null;
+            /** @description of its death: the error without what varies; null before */
+            reason: string | null;
             /** @description X-Request-ID of the request that brought it */
             request_id: string | null;
             /** @description of the request that brought it, as W3C Trace Context writes it */
@@ -488,6 +492,20 @@ export interface components {
              */
             available_at: string;
             finished_at: string | null;
+            failures: components["schemas"]["Failure"][];
+        };
+        /**
+         * Failure
+         * @description One failed attempt, without its traceback.
+         */
+        Failure: {
+            attempt: number;
+            /** Format: date-time */
+            at: string;
+            worker: string;
+            /** @description of the error */
+            type: string;
+            message: string;
         };
         /**
          * Filter
@@ -496,6 +514,22 @@ export interface components {
         Filter: {
             event_type?: string;
             did?: string;
+            reason?: string;
+            /**
+             * Format: date-time
+             * @description died then or later
+             */
+            since?: string;
+            /**
+             * Format: date-time
+             * @description died before
+             */
+            until?: string;
+            /**
+             * Format: date-time
+             * @description had died by then
+             */
+            asked?: string;
         };
         /**
          * Health
@@ -849,6 +883,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    /** @description the request's name, in every line logged of it */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict */
             409: {
                 headers: {
@@ -941,7 +986,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["EventStatus"];
+                    "application/json": components["schemas"]["EventTold"];
                 };
             };
             /** @description Unauthorized */
@@ -1005,6 +1050,8 @@ export interface operations {
                 event_type?: string;
                 /** @description letters on a page; at most 500 are told */
                 limit?: number;
+                /** @description only of this reason */
+                reason?: string;
             };
             header?: never;
             path?: never;
