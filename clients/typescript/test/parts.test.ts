@@ -1,9 +1,11 @@
 /** The parts that need no server. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deliver } from "../src/delivery.js";
 import type { Item } from "../src/event.js";
 import { Lanes } from "../src/lanes.js";
 import { addressOf, limitsOf } from "../src/options.js";
+import { problemOf, type Reply } from "../src/post.js";
 import { backoff, retryAfter } from "../src/retry.js";
 import { Room } from "../src/room.js";
 import { randomOf } from "./server.js";
@@ -73,6 +75,20 @@ test("an urgent event does not share a batch with an earlier one of its DID", ()
   assert.equal(lanes.events, 0);
   lanes.giveBack("a", []);
   assert.deepEqual(lanes.take(10, 1_000).map((each) => each.text), ["1"]);
+});
+
+test("when a half can't be delivered the other half is not sent before it", async () => {
+  const asked: string[] = [];
+  const send = async (items: readonly Item[]): Promise<Reply> => {
+    asked.push(items.map(({ text }) => text).join(""));
+    const problem = problemOf(503, "full");
+    if (items.length === 4) return { kind: "unfit", problem };
+    return { kind: "away", problem, status: 503, retryAfter: 1_000 };
+  };
+  const { fates, obstacle } = await deliver([0, 1, 2, 3].map((n) => item("a", n)), send);
+  assert.deepEqual(asked, ["0123", "01"]);
+  assert.deepEqual(fates.map(({ status }) => status), ["again", "again", "again", "again"]);
+  assert.equal(obstacle?.kind, "away");
 });
 
 for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
