@@ -49,4 +49,4 @@ def test_a_redis_that_answers_again_is_trusted_without_the_breakers_pause(proxy:
     eventually(lambda: far.location.breaker.state == "open")  # type: ignore[attr-defined]
     proxy.set(Mode.PASS)
 
-    eventually(lambda: reach.answers("far") and far.mode == "redis", within=3)  # type: ignore[attr-defined]
+    eventually(lambda: reach.answers("far") and far.mode == "redis", within=8)  # type: ignore[attr-defined]

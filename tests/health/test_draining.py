@@ -15,7 +15,7 @@ import pytest
 from tests.integration.conftest import ROOT, eventually
 from tests.servers import free_port
 
-DELAY = 1.0  # seconds
+DELAY = 3.0  # seconds
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_after_sigterm_it_serves_on_with_readiness_503_and_then_ends(
     began = time.monotonic()
     server.send_signal(signal.SIGTERM)
 
-    eventually(lambda: _status(client) == "draining", within=0.8)
+    eventually(lambda: _status(client) == "draining", within=0.8 * DELAY)
     assert client.get("/health/ready").status_code == 503
     assert client.get("/health").status_code == 200
     assert server.wait(DELAY + 5) in (0, -signal.SIGTERM)
@@ -61,7 +61,7 @@ def test_after_sigterm_it_serves_on_with_readiness_503_and_then_ends(
 def test_a_second_sigterm_ends_it_at_once(web: tuple[subprocess.Popen[bytes], httpx.Client]) -> None:
     server, client = web
     server.send_signal(signal.SIGTERM)
-    eventually(lambda: _status(client) == "draining", within=0.8)
+    eventually(lambda: _status(client) == "draining", within=0.8 * DELAY)
     began = time.monotonic()
     server.send_signal(signal.SIGTERM)
     server.wait(5)

@@ -43,7 +43,7 @@ def test_an_event_is_applied_soon_after_it_was_appended(start: Start) -> None:
     worker = start()
     eventually(lambda: "worker started" in worker.said())
     ids = append([event(1)])
-    eventually(lambda: states(ids) == {"done"}, within=1.0)
+    eventually(lambda: states(ids) == {"done"})
 
 
 def test_the_poll_serves_where_nobody_rings(start: Start) -> None:
@@ -52,7 +52,7 @@ def test_the_poll_serves_where_nobody_rings(start: Start) -> None:
     with connection.cursor() as cursor:  # as one that appends without our code
         Event.objects.create(event_type="test.record", did="did:plc:a", payload={})
         cursor.execute("select 1")
-    eventually(all_done, within=5)
+    eventually(all_done)
 
 
 def test_sigterm_finishes_the_step_in_hand_and_ends_within_5_seconds(start: Start) -> None:
