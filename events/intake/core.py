@@ -7,7 +7,8 @@ others `receive`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from events.intake.answer import Answer
 from events.intake.keys import HOLDER
 from events.intake.problems import Problem, ProblemError
 from events.intake.rate import limiter
-from events.intake.request_id import current, current_trace
+from events.intake.request_id import NAMELESS, Name, current
 from events.log.append import append_new
 from events.log.appending import Appended, JustPruned
 
@@ -45,24 +46,24 @@ class Rejection:
     event_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Submission:
     """What one request asks to append: each item an event, or the reason why it is none."""
 
     items: list[NewEvent | Rejection]
     single: bool  # one event, answered by itself; else a batch, answered event by event
+    name: Name = NAMELESS
+    events: list[NewEvent] = field(init=False)  # those that may be appended, in their order
 
-    @property
-    def events(self) -> list[NewEvent]:
-        """The events that may be appended, in their order."""
-        return [item for item in self.items if isinstance(item, NewEvent)]
+    def __post_init__(self) -> None:
+        self.events = [item for item in self.items if isinstance(item, NewEvent)]
 
 
 def receive(body: bytes, content_type: str, content_encoding: str = "") -> Answer:
     """Validate, admit, append and commit: the whole of a POST. Never raises for anything that a client can send."""
     headers: dict[str, str] = {}
     try:
-        submission = read(body, content_type, content_encoding)
+        submission = read(body, content_type, content_encoding, current())
         # What is no event costs nothing. What is refused later, or was there already, does: it was work.
         problem, headers = limiter.take(HOLDER, len(submission.events))
         if problem is not None:
@@ -80,20 +81,20 @@ def receive(body: bytes, content_type: str, content_encoding: str = "") -> Answe
     except DATABASE_FAILURES:
         logger.exception("events were not appended: the database failed")
         told = problems.database_away().answer()
-    return told._replace(headers=headers | told.headers)
+    return Answer(told.status, headers | told.headers, told.body)
 
 
-def read(body: bytes, content_type: str, content_encoding: str = "") -> Submission:
-    """The events in `body`. Raises ProblemError if it is none of the three forms."""
+def read(body: bytes, content_type: str, content_encoding: str = "", name: Name = NAMELESS) -> Submission:
+    """The events in `body`, which keep the request's name. Raises ProblemError if it is none of the three forms."""
     media_type = _media_type(content_type)
-    if content_encoding.strip().lower() not in ("", "identity"):
+    if content_encoding and content_encoding.strip().lower() not in ("", "identity"):
         raise ProblemError(problems.unsupported_media_type("Content-Encoding", content_encoding, "identity"))
     try:
         if media_type == LINES:
-            return Submission(_known(parse_lines(body)), single=False)
+            return Submission(_known(parse_lines(body), name), False, name)
         if body.lstrip(b" \t\r\n")[:1] == b"[":
-            return Submission(_known(parse_array(body)), single=False)
-        return Submission(_known([parse(body)]), single=True)
+            return Submission(_known(parse_array(body), name), False, name)
+        return Submission(_known([parse(body)], name), True, name)
     except EnvelopeError as error:
         raise ProblemError(problems.not_an_event(error)) from None
 
@@ -116,7 +117,7 @@ def admit(submission: Submission, room: Admission | None = None) -> Submission:
         item if isinstance(item, Rejection) or next(verdicts) else Rejection(problem, item.event_id)
         for item in submission.items
     ]
-    return Submission(items, submission.single)
+    return Submission(items, submission.single, submission.name)
 
 
 def settle(submission: Submission, appended: list[Appended], room: Admission | None = None) -> None:
@@ -155,7 +156,8 @@ def _outcomes(submission: Submission, appended: list[Appended]) -> list[Appended
     for item in submission.items:
         outcome = item if isinstance(item, Rejection) else next(results)
         if isinstance(outcome, Appended) and outcome.status == "conflict":
-            logger.warning("event was sent again with another content", event_id=str(outcome.event_id))
+            told = {"event_id": str(outcome.event_id), "request_id": submission.name.request_id}
+            logger.warning("event was sent again with another content", **told)
             outcome = Rejection(problems.conflict(outcome.event_id), outcome.event_id)
         outcomes.append(outcome)
     return outcomes
@@ -167,9 +169,9 @@ def _result(index: int, outcome: Appended | Rejection) -> dict[str, Any]:
     return {"index": index, "status": "rejected", "event_id": outcome.event_id, "error": outcome.problem.content}
 
 
-def _known(events: Iterable[NewEvent | EnvelopeError]) -> list[NewEvent | Rejection]:
+def _known(events: Iterable[NewEvent | EnvelopeError], name: Name) -> list[NewEvent | Rejection]:
     """Each event whose type has a processor, under the request's name; a rejection in the place of every other."""
-    known, request_id, traceparent = registry.known_types(), current(), current_trace()
+    known = registry.known_types()
     items: list[NewEvent | Rejection] = []
     for event in events:
         if isinstance(event, EnvelopeError):
@@ -178,11 +180,11 @@ def _known(events: Iterable[NewEvent | EnvelopeError]) -> list[NewEvent | Reject
             error = EnvelopeError("event_type", f"{event.event_type!r} is unknown", ", ".join(sorted(known)))
             items.append(Rejection(problems.not_an_event(error), event.event_id))
         else:
-            named = request_id or traceparent
-            items.append(structs.replace(event, request_id=request_id, traceparent=traceparent) if named else event)
+            items.append(structs.replace(event, request_id=name.request_id or None, traceparent=name.traceparent))
     return items
 
 
+@lru_cache(64)  # callers send the same one always; what is refused is not kept
 def _media_type(content_type: str) -> str:
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = [value.strip('" ') for name, _, value in (p.partition("=") for p in parameters) if name == "charset"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -19,19 +19,20 @@ from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 from rest_framework.exceptions import NotAuthenticated
 
+from events import conf
 from events.intake import core, keys, problems
 from events.intake.answer import Answer
 from events.intake.core import Submission
 from events.intake.flight import Flight, flight
 from events.intake.group_commit import GroupCommit
 from events.intake.problems import Problem, ProblemError
-from events.intake.rate import Verdict, limiter
-from events.intake.request_id import naming
+from events.intake.rate import limiter
+from events.intake.request_id import Name, chosen
 from events.intake.upload import CallerGone, Message, Receive, Upload
-from events.log.appending import Appended
 
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+Headers = dict[bytes, bytes]
 T = TypeVar("T")
 
 PATH = "/internal/events"
@@ -66,21 +67,21 @@ class IntakeDoor:
         self._headers = _common_headers()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] != "http"
-            or scope["path"] != PATH
-            or scope["method"] != "POST"
-            or not settings.EVENT_FAST_DOOR
-        ):
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or not conf.conf.fast_door:
             await self._application(scope, receive, send)
             return
         headers = _joined(scope["headers"])
-        with naming(headers.get("x-request-id", ""), headers.get("traceparent", "")) as name:
-            try:
-                answer = await self._answer(headers, receive)
-            except CallerGone:
-                return
-        start = [*self._headers, (b"x-request-id", name.encode()), (b"content-length", b"%d" % len(answer.body))]
+        # Not bound to the context, as the middleware does it: that takes as long as reading the event.
+        name = chosen(_text(headers, b"x-request-id"), _text(headers, b"traceparent"))
+        try:
+            answer = await self._answer(headers, receive, name)
+        except CallerGone:
+            return
+        start = [
+            *self._headers,
+            (b"x-request-id", name.request_id.encode()),
+            (b"content-length", b"%d" % len(answer.body)),
+        ]
         start += [(key.lower().encode(), value.encode("latin-1")) for key, value in answer.headers.items()]
         if answer.status in CLOSING:
             start.append((b"connection", b"close"))
@@ -93,41 +94,50 @@ class IntakeDoor:
         self._parsing.shutdown(wait=False)
         self._asking.shutdown(wait=False)
 
-    async def _answer(self, headers: dict[str, str], receive: Receive) -> Answer:
+    async def _answer(self, headers: Headers, receive: Receive, name: Name) -> Answer:
         """The whole of one request. Raises CallerGone."""
         upload = Upload(self._flight)
         try:
-            key = headers.get("x-internal-key", "")
+            key = headers.get(b"x-internal-key", b"")
             if not key:
                 return NO_KEY.answer()
-            if not keys.is_key(key.encode("latin-1")):
+            if not keys.is_key(key):
                 return WRONG_KEY.answer()
-            body = await upload.read(receive, headers.get("content-length", ""))
-            with self._flight.place():
-                return await self._accept(body, headers)
+            body = await upload.read(receive, _text(headers, b"content-length"))
+            self._flight.enter()
+            try:
+                return await self._accept(body, headers, name)
+            finally:
+                self._flight.leave()
         except ProblemError as error:
             return error.problem.answer()
         finally:
             upload.release()
 
-    async def _accept(self, body: bytes, headers: dict[str, str]) -> Answer:
-        given = (body, headers.get("content-type", ""), headers.get("content-encoding", ""))
+    async def _accept(self, body: bytes, headers: Headers, name: Name) -> Answer:
+        given = (body, _text(headers, b"content-type"), _text(headers, b"content-encoding"), name)
         submission = await self._parsed(core.read, *given) if len(body) > LARGE_BODY else core.read(*given)
-        problem, told = await _take_from_limit(len(submission.events))
+        # Between reading and admission: the rate limit, which now and then asks Redis.
+        number = len(submission.events)
+        verdict = limiter.take_at_hand(keys.HOLDER, number)
+        if verdict is None:
+            verdict = await asyncio.to_thread(limiter.take, keys.HOLDER, number)
+        problem, told = verdict
         try:
             if problem is not None:
                 raise ProblemError(problem)
-            answer = await self._append(await self._admit(submission))
+            submission = await self._counted(submission) if core.admission.stale else core.admit(submission)
+            answer = await self._append(submission)
         except ProblemError as error:
             answer = error.problem.answer()
         except core.DATABASE_FAILURES:
-            logger.warning("events were not appended: the database failed", exc_info=True)
+            told = {"request_id": name.request_id}
+            logger.warning("events were not appended: the database failed", exc_info=True, **told)
             answer = problems.database_away().answer()
-        return answer._replace(headers=told | answer.headers)
+        return Answer(answer.status, told | answer.headers, answer.body)
 
-    async def _admit(self, submission: Submission) -> Submission:
-        if not core.admission.stale:
-            return core.admit(submission)
+    async def _counted(self, submission: Submission) -> Submission:
+        """What is admitted after the database was asked what is pending."""
         asked = asyncio.get_running_loop().run_in_executor(self._asking, _ask, submission)
         done, _ = await asyncio.wait({asked}, timeout=ADMISSION_PATIENCE)
         if not done and not asked.cancel():
@@ -138,25 +148,15 @@ class IntakeDoor:
         return asked.result()
 
     async def _append(self, submission: Submission) -> Answer:
-        waiting = self._group_commit.append(submission.events)
         # Whatever becomes of the caller, its events are committed, and count as such.
-        waiting.add_done_callback(lambda heard: core.settle(submission, _result(heard)))
-        appended = await asyncio.shield(waiting)
+        appended = await self._group_commit.append(submission.events, partial(core.settle, submission))
         if len(submission.items) > LARGE_ANSWER:
             return await self._parsed(core.answer, submission, appended)
         return core.answer(submission, appended)
 
     async def _parsed(self, work: Callable[..., T], *arguments: Any) -> T:
         """What `work` makes in the thread for large ones: the loop gets its turn every few milliseconds."""
-        run = copy_context().run  # the request's name goes along
-        return await asyncio.get_running_loop().run_in_executor(self._parsing, run, work, *arguments)
-
-
-async def _take_from_limit(events: int) -> Verdict:
-    """Between reading and admission: the rate limit, which now and then asks Redis."""
-    if limiter.ready(keys.HOLDER, events):
-        return limiter.take(keys.HOLDER, events)
-    return await asyncio.to_thread(limiter.take, keys.HOLDER, events)
+        return await asyncio.get_running_loop().run_in_executor(self._parsing, work, *arguments)
 
 
 def _ask(submission: Submission) -> Submission:
@@ -171,17 +171,16 @@ def _settle_unused(asked: asyncio.Future[Submission]) -> None:
         core.settle(asked.result(), [])
 
 
-def _result(heard: asyncio.Future[list[Appended]]) -> list[Appended]:
-    return [] if heard.cancelled() or heard.exception() is not None else heard.result()
-
-
-def _joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers by their names in lower case; those sent twice are joined, as Django does."""
-    found: dict[str, str] = {}
-    for raw, value in headers:
-        name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
-        found[name] = f"{found[name]},{text}" if name in found else text
+def _joined(headers: list[tuple[bytes, bytes]]) -> Headers:
+    """Headers by their names, which ASGI has in lower case; those sent twice are joined, as Django does."""
+    found = dict(headers)
+    if len(found) < len(headers):
+        found = {name: b",".join(value for other, value in headers if other == name) for name in found}
     return found
+
+
+def _text(headers: Headers, name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
 
 
 def _common_headers() -> list[tuple[bytes, bytes]]:

@@ -10,8 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.conf import settings
-
+from events import conf
 from events.intake import problems
 from events.intake.problems import ProblemError
 
@@ -29,20 +28,28 @@ class Flight:
     @contextmanager
     def place(self) -> Iterator[None]:
         """A place for one request whose body is complete. Raises ProblemError, 503, when there is none."""
-        with self._figures:
-            if self.requests >= settings.INTERNAL_IN_FLIGHT_LIMIT:
-                raise ProblemError(problems.too_busy())
-            self.requests += 1
+        self.enter()
         try:
             yield
         finally:
-            with self._figures:
-                self.requests -= 1
+            self.leave()
+
+    def enter(self) -> None:
+        """Take a place, to `leave` in the end. Raises ProblemError, 503, when there is none."""
+        with self._figures:
+            if self.requests >= conf.intake.in_flight_limit:
+                raise ProblemError(problems.too_busy())
+            self.requests += 1
+
+    def leave(self) -> None:
+        """Give a place back."""
+        with self._figures:
+            self.requests -= 1
 
     def hold(self, size: int) -> None:
         """`size` more bytes are in memory, until `release`. Raises ProblemError, 503, when there are too many."""
         with self._figures:
-            if self.bytes + size > BODIES * settings.INTERNAL_BODY_LIMIT:
+            if self.bytes + size > BODIES * conf.intake.body_limit:
                 raise ProblemError(problems.too_busy())
             self.bytes += size
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
@@ -21,11 +22,19 @@ BYTES_LIMIT = 8_000_000  # of payloads in one group, unless one caller alone has
 logger = structlog.stdlib.get_logger(__name__)
 
 
+Settle = Callable[[list[Appended]], None]
+
+
+def _nobody(became: list[Appended]) -> None:
+    """Who does not want to be told."""
+
+
 class Waiting(NamedTuple):
     """One caller's events, and where he hears what became of them."""
 
     events: list[NewEvent]
     size: int  # bytes of payloads
+    settle: Settle  # told the same, or nothing after a failure, even if the caller has gone
     heard: asyncio.Future[list[Appended]]
 
 
@@ -36,17 +45,20 @@ class GroupCommit:
         self._log = log
         self._queue: deque[Waiting] = deque()
         self._flush: asyncio.Task[None] | None = None
+        self._latest = 0  # callers in the latest group
 
-    def append(self, events: list[NewEvent]) -> asyncio.Future[list[Appended]]:
-        """What becomes of `events`, after the COMMIT of their group; shield it where the awaiting task may end.
+    def append(self, events: list[NewEvent], settle: Settle = _nobody) -> asyncio.Future[list[Appended]]:
+        """What becomes of `events`, after the COMMIT of their group, and after `settle` was told the same.
 
-        Callers are served in the order of their calls. The future has the database's error when it failed.
+        Callers are served in the order of their calls. The future has the database's error when it failed. Cancelling
+        it changes nothing for the events.
         """
         heard: asyncio.Future[list[Appended]] = asyncio.get_running_loop().create_future()
         if not events:
+            settle([])
             heard.set_result([])
             return heard
-        self._queue.append(Waiting(events, sum(len(event.payload) for event in events), heard))
+        self._queue.append(Waiting(events, sum(len(event.payload) for event in events), settle, heard))
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_all())
         return heard
@@ -69,12 +81,16 @@ class GroupCommit:
     def _next_group(self) -> list[Waiting]:
         group: list[Waiting] = []
         rows = size = 0
-        while self._queue:
+        # Half of those who keep sending. While these are committed the loop has the other half to read and to answer;
+        # with all of them in one group it would idle for as long as a commit takes.
+        callers = (len(self._queue) + self._latest + 1) // 2
+        while self._queue and len(group) < callers:
             waiting = self._queue[0]
             rows, size = rows + len(waiting.events), size + waiting.size
             if group and (rows > ROWS_LIMIT or size > BYTES_LIMIT):
                 break
             group.append(self._queue.popleft())
+        self._latest = len(group)
         return group
 
     async def _commit(self, group: list[Waiting]) -> None:
@@ -88,11 +104,14 @@ class GroupCommit:
                 group += self._queue
                 self._queue.clear()
             for waiting in group:
+                waiting.settle([])
                 if not waiting.heard.done():
                     waiting.heard.set_exception(error)
             return
         at = 0
         for waiting in group:
-            if not waiting.heard.done():
-                waiting.heard.set_result(appended[at : at + len(waiting.events)])
+            became = appended[at : at + len(waiting.events)]
             at += len(waiting.events)
+            waiting.settle(became)
+            if not waiting.heard.done():
+                waiting.heard.set_result(became)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from events import conf
 
 HEADER = "X-Internal-Key"
 HOLDER = "internal"  # of the key and of its fallbacks: one caller, whose limit a rotation neither doubles nor halves
@@ -32,10 +34,18 @@ def is_key(given: bytes) -> bool:
 
     Takes the same time whatever is given: digests of one length are compared, and every key is.
     """
-    digest = hashlib.sha256(given).digest()
-    keys = [key for key in (settings.INTERNAL_API_KEY, *settings.INTERNAL_API_KEY_FALLBACKS) if key]
-    matches = [hmac.compare_digest(digest, hashlib.sha256(key.encode()).digest()) for key in keys]
+    digest = _digest(given)
+    matches = [hmac.compare_digest(digest, ours) for ours in _digests(conf.intake.keys)]
     return any(matches)
+
+
+@lru_cache(1)
+def _digests(keys: tuple[str, ...]) -> list[bytes]:
+    return [_digest(key.encode()) for key in keys]
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
 
 
 class InternalKeyAuthentication(BaseAuthentication):

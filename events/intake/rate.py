@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from events import conf
 from events.intake.problems import Problem, rate_limited
 from events.intake.tokens import Limit, Tokens
 
@@ -49,7 +50,7 @@ class Limiter:
     def __init__(
         self,
         tokens: Callable[[], Tokens],
-        limit: Callable[[], str] = lambda: settings.INTERNAL_RATE_LIMIT,
+        limit: Callable[[], str] = lambda: conf.intake.rate_limit,
         *,
         prefix: Callable[[], str] = lambda: str(settings.CACHES["default"]["KEY_PREFIX"]),
         clock: Callable[[], float] = time.monotonic,
@@ -63,12 +64,14 @@ class Limiter:
         self._figures = threading.Lock()  # held for arithmetic only
         self._asking = threading.Lock()  # one asks at a time, and the others find the block that it took
 
-    def ready(self, key: str, events: int) -> bool:
-        """Whether `take` will answer without waiting for Redis, unless another thread takes the tokens first."""
+    def take_at_hand(self, key: str, events: int) -> Verdict | None:
+        """`take`, if that has not to wait for Redis; None, and nothing is taken, if it would."""
         limit = parse(self._limit())
         with self._figures:
-            known = self._known(self._purse(key, limit), limit, events, take=False)
-        return known is not None or (self._source.at_hand and not self._asking.locked())
+            verdict = self._known(self._purse(key, limit), limit, events)
+        if verdict is None and self._source.at_hand and not self._asking.locked():
+            return self.take(key, events)
+        return verdict
 
     def take(self, key: str, events: int) -> Verdict:
         """Take a token for each of `events`. `key` is a name of its holder, never the key itself."""
@@ -103,10 +106,10 @@ class Limiter:
             purse.refused, purse.refused_until = events, now + grant.retry_after
             return self._refused(purse, limit, events)
 
-    def _known(self, purse: Purse, limit: Limit, events: int, *, take: bool = True) -> Verdict | None:
+    def _known(self, purse: Purse, limit: Limit, events: int) -> Verdict | None:
         """The verdict that follows from what is at hand, if one does."""
         if events <= self._held(purse):
-            purse.held -= events if take else 0
+            purse.held -= events
             return Verdict(None, self._headers(purse, limit))
         if events >= purse.refused and self._clock() < purse.refused_until:
             return self._refused(purse, limit, events)
@@ -135,7 +138,8 @@ class Limiter:
         return purse.held if self._clock() < purse.held_until else 0
 
     def _purse(self, key: str, limit: Limit) -> Purse:
-        return self._purses.setdefault((key, limit), Purse())
+        purse = self._purses.get((key, limit))
+        return self._purses.setdefault((key, limit), Purse()) if purse is None else purse
 
     @property
     def _source(self) -> Tokens:

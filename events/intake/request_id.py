@@ -5,12 +5,12 @@ The events of a request keep it, so that a worker's line about one of them leads
 
 from __future__ import annotations
 
+import random
 import re
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -24,31 +24,37 @@ HEADER = "X-Request-ID"
 _fits = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}").fullmatch  # one plain word, as long as the log's column
 
 
-def chosen(request_id: str, traceparent: str) -> str:
-    """What a request is called: its `X-Request-ID`, else the trace of its `traceparent`, else a name of ours."""
-    if _fits(request_id):
-        return request_id
-    trace = well_formed(traceparent)
-    return trace_id(trace) if trace else uuid.uuid4().hex
+class Name(NamedTuple):
+    """What a request is called, and the well-formed traceparent that it came with."""
+
+    request_id: str = ""
+    traceparent: str | None = None
 
 
-def current() -> str | None:
-    """The name of the request that is being answered; None outside of requests."""
-    given: str | None = get_contextvars().get("request_id")
-    return given
+NAMELESS = Name()
 
 
-def current_trace() -> str | None:
-    """The traceparent that this request came with; None without a well-formed one."""
-    given: str | None = get_contextvars().get("traceparent")
-    return given
+def chosen(request_id: str, traceparent: str) -> Name:
+    """What a request with these headers is called: by its `X-Request-ID`, else the trace of its `traceparent`, else by
+    a name of ours.
+    """
+    trace = well_formed(traceparent) if traceparent else None
+    if not _fits(request_id):
+        # It has to differ, not to be a secret; asking the system for randomness takes ten times as long.
+        request_id = trace_id(trace) if trace else f"{random.getrandbits(128):032x}"
+    return Name(request_id, trace)
+
+
+def current() -> Name:
+    """The name of the request that is being answered; NAMELESS outside of requests."""
+    bound = get_contextvars()
+    return Name(bound.get("request_id", ""), bound.get("traceparent"))
 
 
 @contextmanager
-def naming(request_id: str, traceparent: str) -> Iterator[str]:
-    """Names the request that the block answers, by what its headers hold; a door without middleware uses this too."""
-    name, trace = chosen(request_id, traceparent), well_formed(traceparent)
-    with bound_contextvars(request_id=name, **({"traceparent": trace} if trace else {})):
+def _named(request: HttpRequest) -> Iterator[Name]:
+    name = chosen(request.headers.get(HEADER, ""), request.headers.get("traceparent", ""))
+    with bound_contextvars(**{key: value for key, value in name._asdict().items() if value}):
         yield name
 
 
@@ -70,10 +76,6 @@ def named_requests(get_response: Callable[[HttpRequest], Any]) -> Callable[[Http
     return answer
 
 
-def _named(request: HttpRequest) -> AbstractContextManager[str]:
-    return naming(request.headers.get(HEADER, ""), request.headers.get("traceparent", ""))
-
-
-def _told(response: HttpResponseBase, name: str) -> HttpResponseBase:
-    response[HEADER] = name
+def _told(response: HttpResponseBase, name: Name) -> HttpResponseBase:
+    response[HEADER] = name.request_id
     return response

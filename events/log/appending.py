@@ -51,7 +51,7 @@ Steps = Generator[Insert | Look, Any, list[Appended]]
 class Row(msgspec.Struct, omit_defaults=True):
     """One event as the APPEND statements unfold it."""
 
-    i: str
+    i: UUID
     t: str
     d: str
     l: int  # noqa: E741 - a document of thousands of rows: short names
@@ -76,6 +76,8 @@ def appending(events: Sequence[NewEvent]) -> Steps:
     for event in events:
         firsts.setdefault(event.event_id, event)
     new: set[UUID] = yield from _inserting(list(firsts.values()))
+    if len(new) == len(events):
+        return [Appended(event.event_id, "enqueued") for event in events]
     digests: dict[UUID, str] = {}
     if len(new) < len(firsts):
         others = [event_id for event_id in firsts if event_id not in new]
@@ -89,7 +91,7 @@ def document(events: Sequence[NewEvent], instant: Callable[[datetime], str]) -> 
     """The events as one JSON document, for the APPEND statements; `instant` writes a moment as the database does."""
     rows = [
         Row(
-            str(e.event_id),
+            e.event_id,
             e.event_type,
             e.did,
             lane_of(e.did),

@@ -52,6 +52,15 @@ class Slow:
         pass
 
 
+class Brief(Slow):
+    """One that takes a few turns of the loop."""
+
+    async def append(self, events: list[NewEvent]) -> list[Appended]:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return await super().append(events)
+
+
 async def asked(question: Callable[[], T]) -> T:
     """What the database answers, on a connection that does not outlive the question."""
 
@@ -68,7 +77,7 @@ async def stored() -> int:
     return await asked(Event.objects.count)
 
 
-async def test_what_arrives_during_a_commit_goes_into_the_next() -> None:
+async def test_half_of_those_who_arrive_during_a_commit_go_into_the_next() -> None:
     log = Slow()
     commit = GroupCommit(log)
     first = commit.append([new()])
@@ -76,7 +85,42 @@ async def test_what_arrives_during_a_commit_goes_into_the_next() -> None:
     others = [commit.append([new(), new()]) for _ in range(10)]
     log.go_on.set()
     await asyncio.gather(first, *others)
-    assert log.groups == [1, 20]
+    assert log.groups == [1, 12, 8]
+
+
+async def test_those_who_keep_sending_are_committed_in_two_halves() -> None:
+    log = Brief()
+    log.go_on.set()
+    commit = GroupCommit(log)
+
+    async def send() -> None:
+        for _ in range(10):
+            await commit.append([new()])
+
+    await asyncio.gather(*[send() for _ in range(32)])
+    assert log.groups[-18:-2] == [16] * 16
+
+
+async def test_it_is_settled_though_the_caller_has_gone() -> None:
+    log = Slow()
+    settled: list[list[Appended]] = []
+    commit = GroupCommit(log)
+    gone = commit.append([new()], settled.append)
+    gone.cancel()
+    log.go_on.set()
+    await commit.close()
+    assert [[each.status for each in became] for became in settled] == [["enqueued"]]
+
+
+async def test_it_is_settled_with_nothing_after_a_failure() -> None:
+    log = Slow()
+    log.error = on_loop.OutcomeUnknownError("it hangs")
+    log.go_on.set()
+    settled: list[list[Appended]] = []
+    commit = GroupCommit(log)
+    with pytest.raises(on_loop.OutcomeUnknownError):
+        await commit.append([new()], settled.append)
+    assert settled == [[]]
 
 
 @pytest.mark.parametrize(("name", "limit"), [("ROWS_LIMIT", 4), ("BYTES_LIMIT", 8)])

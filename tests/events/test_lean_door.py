@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from django.db import OperationalError, connections
 from pytest_django import Settings
 
+from events.envelope import NewEvent
 from events.intake import core, door, upload
 from events.intake.admission import Admission
 from events.intake.core import Submission
@@ -36,18 +37,16 @@ async def behind(scope: dict[str, Any], receive: Receive, send: Any) -> None:
 
 
 class Held:
-    """A group commit that answers when it is told to."""
+    """A log that goes on when it is told to."""
 
-    def __init__(self) -> None:
-        self.waiting: list[tuple[list[Any], asyncio.Future[list[Appended]]]] = []
+    def __init__(self, lean: IntakeDoor) -> None:
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+        lean._group_commit._log = self
 
-    def append(self, events: list[Any]) -> asyncio.Future[list[Appended]]:
-        self.waiting.append((events, asyncio.get_running_loop().create_future()))
-        return self.waiting[-1][1]
-
-    def answer(self) -> None:
-        for events, heard in self.waiting:
-            heard.set_result([Appended(event.event_id, "enqueued") for event in events])
+    async def append(self, events: list[NewEvent]) -> list[Appended]:
+        self.begun.set()
+        await self.go_on.wait()
+        return [Appended(event.event_id, "enqueued") for event in events]
 
     async def close(self) -> None:
         pass
@@ -164,16 +163,16 @@ async def test_too_many_in_flight_are_refused_at_once_and_slow_ones_do_not_count
     lean: IntakeDoor, internal_key: str, settings: Settings
 ) -> None:
     settings.INTERNAL_IN_FLIGHT_LIMIT = 3
-    held = lean._group_commit = Held()  # type: ignore[assignment]
+    held = Held(lean)
     slow = [asyncio.create_task(post(lean, internal_key, never)) for _ in range(10)]
     fast = [asyncio.create_task(post(lean, internal_key, whole(event()))) for _ in range(3)]
-    while len(held.waiting) < 3:
+    while lean._flight.requests < 3:
         await asyncio.sleep(0.001)
     refused = await post(lean, internal_key, whole(event()))
     assert refused is not None
     content = assert_problem(refused, 503)
     assert content["type"].endswith("too-busy") and int(refused.headers["retry-after"]) == content["retry_after"]
-    held.answer()
+    held.go_on.set()
     assert [reply and reply.status for reply in await asyncio.gather(*fast)] == [202] * 3
     assert lean._flight.requests == 0
     for task in slow:
@@ -194,15 +193,14 @@ async def test_bytes_in_flight_are_bounded(lean: IntakeDoor, internal_key: str, 
 async def test_a_caller_that_is_cancelled_leaves_its_events_committed_and_counted(
     lean: IntakeDoor, internal_key: str
 ) -> None:
-    held = lean._group_commit = Held()  # type: ignore[assignment]
+    held = Held(lean)
     task = asyncio.create_task(post(lean, internal_key, whole(event())))
-    while not held.waiting:
-        await asyncio.sleep(0.001)
+    await held.begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    held.answer()
-    await asyncio.sleep(0)
+    held.go_on.set()
+    await lean.close()
     assert (core.admission._reserved, core.admission._appended) == (0, 1)
     assert lean._flight.requests == 0
 
@@ -225,15 +223,15 @@ async def test_a_count_that_takes_too_long_is_503(
     assert_problem(reply, 503)
 
 
-@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("at_hand", [True, False])
 async def test_the_rate_limit_is_asked_between_reading_and_admission(
-    lean: IntakeDoor, internal_key: str, ready: bool, monkeypatch: pytest.MonkeyPatch
+    lean: IntakeDoor, internal_key: str, at_hand: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Limiter:
         left = 3
 
-        def ready(self, key: str, events: int) -> bool:
-            return ready
+        def take_at_hand(self, key: str, events: int) -> Verdict | None:
+            return self.take(key, events) if at_hand else None
 
         def take(self, key: str, events: int) -> Verdict:
             self.left -= events

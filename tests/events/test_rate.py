@@ -20,7 +20,7 @@ from redis import Redis
 from rest_framework.test import APIClient
 
 from events.intake import core
-from events.intake.rate import LIFE, Limiter
+from events.intake.rate import LIFE, Limiter, Verdict
 from events.intake.tokens import Grant, Limit, Tokens
 from tests.events.hostile import event
 from tests.redis_proxy import Mode, Proxy
@@ -184,14 +184,14 @@ class TestBlocks:
         assert not any(passes(limiter, 500 + n) for n in range(100))
         assert len(tokens.asked) == asked
 
-    def test_ready_says_whether_redis_will_be_asked(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_is_at_hand_is_taken_without_asking_redis(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
         limiter, tokens = limiter_of(clock)
         monkeypatch.setattr(Watched, "at_hand", False)
-        assert not limiter.ready("a", 1)
+        assert limiter.take_at_hand("a", 1) is None
         passes(limiter, 1)
-        assert limiter.ready("a", 500)
-        assert not limiter.ready("a", 501)
-        assert limiter.ready("a", 1), "to ask takes nothing"
+        assert limiter.take_at_hand("a", 501) is None, "nor is anything taken"
+        assert limiter.take_at_hand("a", 500) is not None
+        assert limiter.take_at_hand("a", 1) is None
         assert tokens.asked == [501]
 
     def test_what_is_held_is_nobody_elses_while_more_is_asked_for(
@@ -200,17 +200,16 @@ class TestBlocks:
         limiter, tokens = limiter_of(clock)
         monkeypatch.setattr(Watched, "at_hand", False)
         assert passes(limiter, 1)
-        assert limiter.ready("a", 500)
-        seen: list[bool] = []
+        seen: list[Verdict | None] = []
         ask = tokens.ask
 
         def watch(name: str, limit: Limit, number: int) -> Grant:
-            seen.append(limiter.ready("a", 1))
+            seen.append(limiter.take_at_hand("a", 1))
             return ask(name, limit, number)
 
         monkeypatch.setattr(tokens, "ask", watch)
         assert passes(limiter, 600)
-        assert seen == [False]
+        assert seen == [None]
         assert tokens.asked == [501, 600]
 
     def test_threads_together_never_exceed_the_limit(self, clock: Clock) -> None:
@@ -231,7 +230,7 @@ class TestBlocks:
 SENDER = """
 import sys, time
 from redis import Redis
-from events.intake.rate import Limiter
+from events.intake.rate import Limiter, Verdict
 from events.intake.tokens import Tokens
 url, prefix, passed = sys.argv[1], sys.argv[2], 0
 tokens = Tokens(url, timeout=2.0)
@@ -273,7 +272,7 @@ class TestRedis:
         # The bucket of this process alone: full, and its limit is the same.
         assert [passes(limiter, 50) for _ in range(50)] == [True, True] + [False] * 48
         assert time.monotonic() - began < 25 * TIMEOUT, "the outage was paid for once"
-        assert limiter.ready("a", 1)
+        assert limiter.take_at_hand("a", 50) is not None
 
     def test_it_is_shared_again_once_redis_is_back(self, proxy: Proxy) -> None:
         clock = Clock()
