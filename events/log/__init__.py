@@ -1,4 +1,4 @@
-"""The log's hand-written statements: `postgres.py` beside `sqlite.py`, the same functions in both.
+"""The log's hand-written statements: `postgres` beside `sqlite`, the same functions in files of the same names.
 
 They are written by hand because the same through model instances runs at a fifth of the speed (see
 docs/decisions). Everything else about events goes through the ORM.

@@ -15,10 +15,11 @@ import psycopg
 from django.db import connections
 
 from events.envelope import NewEvent
-from events.log import postgres
 from events.log.append import append_new, check_lanes
 from events.log.appending import Appended, Insert, JustPruned, Look, appending, document
 from events.log.faults import is_nobodys_fault, refuses_row
+from events.log.postgres.arriving import APPEND, DIGESTS, KEEP_RAW, PAUSE
+from events.log.postgres.binding import array, instant
 from events.wakeup import bare_parameters, ring
 
 PATIENCE = 10.0  # seconds for one append, connecting and repeating included; then its outcome is unknown
@@ -111,7 +112,7 @@ class PostgresLog:
                 lost = isinstance(error, JustPruned) or is_nobodys_fault(error, lost_connection=False)
                 if not lost or time.monotonic() > give_up:
                     raise
-                await asyncio.sleep(postgres.PAUSE)
+                await asyncio.sleep(PAUSE)
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         # Nothing is to be read from an idle connection, unless that the server has ended it.
@@ -173,23 +174,23 @@ async def _insert(connection: psycopg.AsyncConnection[Any], step: Insert) -> set
     events = step.events
     large = len(events) > LARGE
     text = await asyncio.to_thread(_document, events) if large else _document(events)
-    cursor = await connection.execute(postgres.APPEND, (text,))
+    cursor = await connection.execute(APPEND, (text,))
     # Where all are new, nobody needs to read which.
     everything = cursor.rowcount == len(events)
     inserted = {event.event_id for event in events} if everything else {row[0] for row in await cursor.fetchall()}
     for event in events:
         if event.refusal and event.event_id in inserted:
-            await connection.execute(postgres.KEEP_RAW, (event.raw, event.event_id))
+            await connection.execute(KEEP_RAW, (event.raw, event.event_id))
     return inserted
 
 
 async def _look(connection: psycopg.AsyncConnection[Any], step: Look) -> dict[Any, str]:
-    cursor = await connection.execute(postgres.DIGESTS, (postgres.array(step.event_ids),))
+    cursor = await connection.execute(DIGESTS, (array(step.event_ids),))
     return dict(await cursor.fetchall())
 
 
 def _document(events: list[NewEvent]) -> str:
-    return document(events, postgres.instant)
+    return document(events, instant)
 
 
 def _readable(connection: psycopg.AsyncConnection[Any]) -> bool:

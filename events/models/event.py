@@ -118,7 +118,7 @@ class Event(models.Model):
 
     class Meta:
         # An event that waits for its time is in `events_deferred` and not in `events_ready`: however many wait,
-        # a worker that looks for work does not step over them. Why `id + 0`: see events/log/postgres.py.
+        # a worker that looks for work does not step over them. Why `id + 0`: see events/log/postgres.
         indexes = [
             models.Index(
                 "lane",

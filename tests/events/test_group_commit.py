@@ -264,7 +264,7 @@ class TestPostgreSQL:
     ) -> None:
         with PostgreSQL() as server:
             monkeypatch.setattr(on_loop, "bare_parameters", lambda using: {"conninfo": server.url, "autocommit": True})
-            monkeypatch.setattr(on_loop.postgres, "APPEND", "select %s::json")  # its database has no tables
+            monkeypatch.setattr(on_loop, "APPEND", "select %s::json")  # its database has no tables
             log = on_loop.PostgresLog("default")
             commit = GroupCommit(log)
             await commit.append([new()])

@@ -8,6 +8,8 @@ import pytest
 from django.db import connection, transaction
 
 from events.log import postgres
+from events.log.postgres.binding import cursor as bare_cursor
+from events.log.postgres.taking import LOCK, READ
 from events.models import Event, Lane
 from events.worker.floors import NONE
 
@@ -26,7 +28,7 @@ def plan(statement: str, parameters: dict[str, Any]) -> str:
     """How the server runs a statement behind the fence, as a step does."""
     with transaction.atomic():
         postgres.fence(connection, 30)
-        with postgres.cursor(connection) as cursor:
+        with bare_cursor(connection) as cursor:
             cursor.execute("set local plan_cache_mode = force_custom_plan")
             names = list(parameters)
             numbered = statement
@@ -55,7 +57,7 @@ FLOORS = {f"floor{priority}": 0 for priority in range(4)}
 
 @pytest.mark.parametrize("by_age", [False, True])
 def test_locking_lanes_walks_the_ready_index(never_analyzed: None, by_age: bool) -> None:
-    text = plan(postgres.LOCK[by_age], {"share": 64, **FLOORS})
+    text = plan(LOCK[by_age], {"share": 64, **FLOORS})
     assert "events_ready" in text and "events_deferred" in text
     assert "Seq Scan on events_event" not in text
     assert "events_event_pkey" not in text
@@ -63,7 +65,7 @@ def test_locking_lanes_walks_the_ready_index(never_analyzed: None, by_age: bool)
 
 @pytest.mark.parametrize("by_age", [False, True])
 def test_reading_a_batch_walks_the_partial_indexes(never_analyzed: None, by_age: bool) -> None:
-    text = plan(postgres.READ[by_age], {"lanes": "{5}", "limit": 300, **FLOORS})
+    text = plan(READ[by_age], {"lanes": "{5}", "limit": 300, **FLOORS})
     assert "events_ready" in text and "events_unfinished" in text
     assert "Seq Scan on events_event" not in text
     assert "events_event_pkey" not in text
@@ -84,7 +86,7 @@ def test_an_event_that_waits_is_not_in_the_ready_index(never_analyzed: None) -> 
     Event.objects.pending().update(available_at="2100-01-01T00:00:00Z")
     with connection.cursor() as cursor:
         cursor.execute("vacuum events_event")
-    text = plan(postgres.LOCK[False], {"share": 64, **FLOORS})
+    text = plan(LOCK[False], {"share": 64, **FLOORS})
     assert "rows=0.00" in text or "rows=0" in text
     with transaction.atomic():
         assert postgres.lock_lanes(connection, 64, NONE, by_age=False) == []
