@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.processes import PYTHON, ROOT, BenchmarkError, environment, output_of
 from benchmarks.scale import Scale
 from benchmarks.server import Server
-from tests.redis_proxy import Mode, Proxy
+from tests.proxy import Mode, Proxy
 from tests.servers import Valkey
 
 HANG = "hang"  # the line by which the measuring process asks for it
@@ -27,7 +27,7 @@ def measure(server: Server, scale: Scale) -> dict[str, Any]:
             LOG_LEVEL="CRITICAL",
             DATABASE_URL=server.database("bench_cache"),
             REDIS_URL=valkey.url,
-            HUNG_URL=proxy.url,
+            HUNG_URL=proxy.redis_url,
         )
         output_of([PYTHON, "manage.py", "migrate", "--verbosity", "0"], environ)
         command = [PYTHON, "-m", "benchmarks.cache_contest", str(scale.cache_calls), *map(str, scale.cache_keys)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.cachecore.world import ACTORS, KEYS, World
-from tests.redis_proxy import Mode
+from tests.proxy import Mode
 
 an_actor = st.integers(0, ACTORS - 1)
 a_key = st.sampled_from(KEYS)

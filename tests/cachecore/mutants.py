@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.cachecore.actors import ROOT
-from tests.redis_proxy import Mode
+from tests.proxy import Mode
 from tests.servers import postgresql
 
 if TYPE_CHECKING:

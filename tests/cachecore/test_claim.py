@@ -12,7 +12,7 @@ from tests.cachecore.machine import Machine
 from tests.cachecore.mutants import MUTANTS
 from tests.cachecore.world import World, world
 from tests.integration.conftest import database_url
-from tests.redis_proxy import Mode
+from tests.proxy import Mode
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 

@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from cachecore import reach
 from tests.integration.conftest import eventually
-from tests.redis_proxy import Mode, Proxy
+from tests.proxy import Mode, Proxy
 from tests.servers import Valkey
 
 pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
 def proxy() -> Iterator[Proxy]:
     """Between the alias `far` and a Redis of its own."""
     with Valkey() as server, Proxy(server.port) as between:
-        far = {"BACKEND": "cachecore.backend.CacheBackend", "LOCATION": between.url}
+        far = {"BACKEND": "cachecore.backend.CacheBackend", "LOCATION": between.redis_url}
         with override_settings(CACHES={"default": {**far, "LOCATION": ""}, "far": far}):
             yield between
             caches["far"].location.stop()  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from cachecore.models import Invalidation
 from cachecore.tags import digests
 from cachecore.trust import Trusted
 from tests.integration.conftest import eventually
-from tests.redis_proxy import Mode, Proxy
+from tests.proxy import Mode, Proxy
 from tests.servers import Valkey
 
 pytestmark = [pytest.mark.redis, pytest.mark.django_db(transaction=True)]
@@ -46,7 +46,7 @@ def proxy(server: Valkey) -> Iterator[Proxy]:
 @pytest.fixture
 def cache(proxy: Proxy) -> Iterator[Tagging]:
     with override_settings(CACHE_FALLBACK_STALENESS=0):
-        made = Tagging(proxy.url)
+        made = Tagging(proxy.redis_url)
         assert made.mode == "redis"
         yield made
         made.location.stop()
@@ -221,7 +221,7 @@ def test_a_process_without_redis_learns_from_the_journal(cache: Tagging, proxy: 
 
 def test_a_process_without_redis_may_be_late_by_the_staleness_that_is_allowed(proxy: Proxy) -> None:
     with override_settings(CACHE_FALLBACK_STALENESS=0.3):
-        cache = Tagging(proxy.url)
+        cache = Tagging(proxy.redis_url)
         outage(cache, proxy)
         cache.load("a", lambda: "old", "t")
         journal.write(connection, PREFIX, digests(["t"]))
@@ -295,14 +295,14 @@ def test_a_command_that_fits_no_value_is_the_programs_mistake(cache: Tagging, se
 
 
 def test_a_prefix_that_comes_late_gets_its_past_invalidations_first(cache: Tagging, proxy: Proxy) -> None:
-    late = Tagging(proxy.url, KEY_PREFIX="test-late")
+    late = Tagging(proxy.redis_url, KEY_PREFIX="test-late")
     late.load("a", lambda: "old", "t")
     late.location.stop()
     late.location.spaces = {PREFIX}
     assert cache.mode == "redis"
     journal.write(connection, "test-late", digests(["t"]))
 
-    assert Tagging(proxy.url, KEY_PREFIX="test-late").load("a", lambda: "new", "t") == "new"
+    assert Tagging(proxy.redis_url, KEY_PREFIX="test-late").load("a", lambda: "new", "t") == "new"
 
 
 def test_a_unix_socket_serves_as_well() -> None:
@@ -401,7 +401,7 @@ def test_clear_clears_whatever_a_key_function_makes_of_the_prefix(proxy: Proxy, 
     def hashed(key: str, prefix: str, version: int) -> str:
         return hashlib.sha256(f"{prefix}:{version}:{key}".encode()).hexdigest()
 
-    made = Tagging(proxy.url if location == "redis" else "", KEY_FUNCTION=hashed)
+    made = Tagging(proxy.redis_url if location == "redis" else "", KEY_FUNCTION=hashed)
     made.set("a", 1)
     assert made.get("a") == 1
     made.clear()

@@ -15,7 +15,7 @@ import psycopg
 from tests.cachecore.actor import TRUTH
 from tests.cachecore.actors import Actors, Process, Request, actors
 from tests.cachecore.claim import Claim
-from tests.redis_proxy import Mode, Proxy
+from tests.proxy import Mode, Proxy
 from tests.servers import Valkey
 
 ACTORS = 3
@@ -65,7 +65,7 @@ class World:
         self._cast = cast
         self._server = server
         self._database = database
-        self._places = [Place(proxy, cast.start(proxy.url)) for proxy in proxies]
+        self._places = [Place(proxy, cast.start(proxy.redis_url)) for proxy in proxies]
         self._runs = count(1)
         self._server_stopped = self._server_down = False
         self._reads: list[Read] = []
@@ -224,7 +224,7 @@ class World:
             self._claim.died(write.key, write.version, committed=self._truth(write.key) == write.version)
         self._reads = [read for read in self._reads if read.actor != actor]
         self._claim.replaced(actor)
-        place.process, place.stopped = self._cast.start(place.proxy.url), False
+        place.process, place.stopped = self._cast.start(place.proxy.redis_url), False
 
     def stop(self, actor: int) -> None:
         """SIGSTOP."""

@@ -23,7 +23,7 @@ from events.intake import core
 from events.intake.rate import LIFE, Limiter, Verdict
 from events.intake.tokens import Grant, Limit, Tokens
 from tests.events.hostile import event
-from tests.redis_proxy import Mode, Proxy
+from tests.proxy import Mode, Proxy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TIMEOUT = 0.1  # seconds
@@ -265,7 +265,7 @@ class TestRedis:
     @pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.HANG])
     def test_it_goes_on_locally_while_redis_is_down(self, proxy: Proxy, mode: Mode) -> None:
         clock = Clock()
-        limiter, _ = limiter_of(clock, "100/hour", proxy.url)
+        limiter, _ = limiter_of(clock, "100/hour", proxy.redis_url)
         assert passes(limiter, 60)
         proxy.set(mode)
         began = time.monotonic()
@@ -276,7 +276,7 @@ class TestRedis:
 
     def test_it_is_shared_again_once_redis_is_back(self, proxy: Proxy) -> None:
         clock = Clock()
-        limiter, tokens = limiter_of(clock, "100/hour", proxy.url)
+        limiter, tokens = limiter_of(clock, "100/hour", proxy.redis_url)
         assert passes(limiter, 60)
         proxy.set(Mode.REFUSE)
         assert passes(limiter, 90)
@@ -290,7 +290,7 @@ class TestRedis:
 
     def test_an_outage_is_asked_about_ever_less(self, proxy: Proxy) -> None:
         clock = Clock()
-        tokens = Tokens(proxy.url, timeout=TIMEOUT, clock=clock)
+        tokens = Tokens(proxy.redis_url, timeout=TIMEOUT, clock=clock)
         proxy.set(Mode.REFUSE)
         tries = 0
         for _ in range(6_000):  # ten minutes

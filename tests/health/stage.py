@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from tests.integration.conftest import ROOT, eventually
-from tests.redis_proxy import Mode, Proxy
+from tests.proxy import Mode, Proxy
 from tests.servers import PostgreSQL, Valkey, free_port
 
 KEY = "an-internal-key-for-the-stage-0123456789-abcdefghij"
@@ -142,7 +142,7 @@ class Stage:
             "INTERNAL_API_KEY": KEY,
             "ALLOWED_HOSTS": "127.0.0.1",
             "DATABASE_URL": url._replace(netloc=host, query="sslmode=disable").geturl(),
-            "REDIS_URL": self._networks[REDIS].url,
+            "REDIS_URL": self._networks[REDIS].redis_url,
             "CACHE_BACKEND": "redis",
             "EVENT_WORKERS": "1",
             "EVENT_QUEUE_CAPACITY": "10000000",

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 import events
@@ -118,7 +117,3 @@ def states(ids: list[int]) -> set[str]:
 
 def all_done() -> bool:
     return not Event.objects.exclude(state=Event.State.DONE).exists()
-
-
-def is_postgresql() -> bool:
-    return str(settings.DATABASES["default"]["ENGINE"]).endswith("postgresql")

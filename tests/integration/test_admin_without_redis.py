@@ -19,7 +19,7 @@ from django.contrib.auth.models import User
 from events.models import Event
 from tests.events.letters import DECIDE, LIST, dead
 from tests.integration.conftest import ROOT, database_url, eventually
-from tests.redis_proxy import Mode, Proxy
+from tests.proxy import Mode, Proxy
 
 pytestmark = pytest.mark.redis
 
@@ -37,7 +37,11 @@ def browser(transactional_db: None, proxy: Proxy, tmp_path: Path) -> Iterator[ht
     """A client of a web process whose Redis is behind the proxy."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    variables = {"DATABASE_URL": database_url(), "REDIS_URL": proxy.url, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    variables = {
+        "DATABASE_URL": database_url(),
+        "REDIS_URL": proxy.redis_url,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+    }
     with (tmp_path / "web.log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "rhiz.asgi:application", "--port", str(port)],

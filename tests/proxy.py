@@ -27,7 +27,7 @@ class Proxy:
         self._pairs: set[tuple[socket.socket, socket.socket | None]] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.redis_url = f"redis://127.0.0.1:{self.port}/0"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Proxy:
