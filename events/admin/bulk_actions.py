@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 
 from events import bulk
 from events.admin.letters import told
+from events.admin.read_only import ReadOnly
 from events.dead_letters import Filter
 from events.models import BulkAction
 from events.paging import BoundedPaginator
@@ -21,7 +22,7 @@ STOP = "events.stop_bulkaction"
 
 
 @admin.register(BulkAction)
-class BulkActionAdmin(admin.ModelAdmin):
+class BulkActionAdmin(ReadOnly):
     """What was decided about many dead letters, newest first."""
 
     list_display = ("id", "verb", "state", "changed", "expected", "asked_by", "asked_at", "ended_at", "note")
@@ -39,15 +40,6 @@ class BulkActionAdmin(admin.ModelAdmin):
             path("<int:pk>/stop/", site(self.stop_view), name="events_bulkaction_stop"),
         ]
         return own + super().get_urls()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """How far an action is; a script of ours asks anew every second, without one the page is loaded anew."""

@@ -14,6 +14,7 @@ from django.urls import URLPattern, path
 
 from events.admin import decisions, mending
 from events.admin.letters import FilterForm, hidden_fields, page_of
+from events.admin.read_only import ReadOnly
 from events.complaints import complaints, lines
 from events.log.reasons import COUNTED, groups, types
 from events.models import BulkAction, DeadLetter, Event
@@ -23,7 +24,7 @@ VERBS = ("requeue", "edit", "discard")
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(admin.ModelAdmin):
+class DeadLetterAdmin(ReadOnly):
     """Pages of its own: Django's list counts and sorts, and a page for 200,000 letters may do neither."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -35,15 +36,6 @@ class DeadLetterAdmin(admin.ModelAdmin):
             path("<int:pk>/edit/", site(self.edit_view), name=f"{name}_edit"),
             path("<path:object_id>/history/", site(self.history_view), name=f"{name}_history"),
         ]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # of a row's fields; what operators may do has permissions of its own
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Dead letters by reason, then one by one; filtered, only one by one."""

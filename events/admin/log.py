@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,28 +15,42 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.admin.events import FIELDS, EventAdmin
 from events.admin.life import life
+from events.admin.links import did_link
 from events.admin.question import Question
+from events.admin.read_only import ReadOnly
 from events.admin.search import NEWEST, Page, find
 from events.models import Event
 from events.syntax import DID_ALLOWED, is_did
 
+FIELDS = (
+    "event_id",
+    "event_type",
+    "life",
+    "condition",
+    "error",
+    "priority",
+    "lane",
+    "tries",
+    "received",
+    "available",
+    "ended",
+    "rev",
+    "occurred",
+    "request_id",
+    "traceparent",
+    "content",
+)
+
 
 @admin.register(Event)
-class LogAdmin(EventAdmin):
+class LogAdmin(ReadOnly):
     """All events, the newest first. The list is one of our own: Django's would count the log, and scan it."""
 
-    fields = readonly_fields = tuple("condition" if name == "state" else name for name in FIELDS)
+    fields = readonly_fields = FIELDS
 
-    @admin.display(description="state")
-    def condition(self, event: Event) -> SafeString | str:
-        """The state; of a dead event, with the way to what can be done about it."""
-        label = Event.State(event.state).label
-        if event.state != Event.State.DEAD:
-            return label
-        address = reverse("admin:events_deadletter_change", args=[event.pk])
-        return format_html('<span class="state dead">{}</span> <a href="{}">Its dead letter</a>', label, address)
+    class Media:
+        css = {"all": ["events/pipeline.css"]}
 
     def get_urls(self) -> list[URLPattern]:
         own = path("life/", self.admin_site.admin_view(self.life_view), name="events_event_life")
@@ -76,3 +92,56 @@ class LogAdmin(EventAdmin):
             return ""
         asked = {name: value for name, value in request.GET.items() if name != "before" and value}
         return "?" + urlencode({**asked, "before": found.before})
+
+    @admin.display(description="DID")
+    def life(self, event: Event) -> SafeString:
+        """The DID, leading to all that is known of it."""
+        return did_link(event.did)
+
+    @admin.display(description="state")
+    def condition(self, event: Event) -> SafeString | str:
+        """The state; of a dead event, with the way to what can be done about it."""
+        label = Event.State(event.state).label
+        if event.state != Event.State.DEAD:
+            return label
+        address = reverse("admin:events_deadletter_change", args=[event.pk])
+        return format_html('<span class="state dead">{}</span> <a href="{}">Its dead letter</a>', label, address)
+
+    @admin.display(description="error")
+    def error(self, event: Event) -> SafeString | str:
+        """Why it failed last, as it was written down."""
+        return format_html('<pre class="error">{}</pre>', event.last_error) if event.last_error else "-"
+
+    @admin.display(description="tries")
+    def tries(self, event: Event) -> str:
+        """How often it was applied, and what befell the processes that did."""
+        alone = ". It was in the batch of a worker that died: it runs alone" if event.suspect else ""
+        died = f", {event.crashes} worker processes died while it ran alone in them" if event.crashes else ""
+        return f"{event.attempts}{died}{alone}"
+
+    @admin.display(description="received (UTC)")
+    def received(self, event: Event) -> str:
+        return _moment(event.received_at)
+
+    @admin.display(description="to be applied from (UTC)")
+    def available(self, event: Event) -> str:
+        return _moment(event.available_at)
+
+    @admin.display(description="ended (UTC)")
+    def ended(self, event: Event) -> str:
+        return _moment(event.finished_at)
+
+    @admin.display(description="occurred (UTC)")
+    def occurred(self, event: Event) -> str:
+        return _moment(event.occurred_at)
+
+    @admin.display(description="payload")
+    def content(self, event: Event) -> SafeString:
+        """The payload, indented; bytes that no JSON column can hold are shown escaped."""
+        if event.raw is not None:
+            return format_html('<pre class="payload">{}</pre>', bytes(event.raw).decode("utf-8", "backslashreplace"))
+        return format_html('<pre class="payload">{}</pre>', json.dumps(event.payload, indent=2, ensure_ascii=False))
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S.%f}" if moment else "-"

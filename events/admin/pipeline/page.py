@@ -18,6 +18,7 @@ from events import deaths, stats
 from events.admin.pipeline import tables
 from events.admin.pipeline.banner import Condition, Notice, eta, loss, notices
 from events.admin.pipeline.charts import Chart, Line, chart
+from events.admin.read_only import ReadOnly
 from events.admin.words import count, duration, rate
 from events.history.series import WINDOWS, History, Window, read
 from events.log.durability import not_durable
@@ -28,17 +29,8 @@ REFRESH = 10  # seconds between two looks of the page's script
 
 
 @admin.register(Pipeline)
-class PipelineAdmin(admin.ModelAdmin):
+class PipelineAdmin(ReadOnly):
     """A page in the place of a list: nobody adds, changes or deletes a sample."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Pipeline | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Pipeline | None = None) -> bool:
-        return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The whole page; with `?fragment` the part of it that changes, for the page's own script."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from events.admin.links import did_link
+from events.admin.read_only import ReadOnly
 from events.paging import BoundedPaginator
 from rhiz.graph.models import Attestation, Profile, Relationship
 
 
-class ReadOnly(admin.ModelAdmin):
+class Table(ReadOnly):
     """Rows change by events alone."""
 
     list_per_page = 50
@@ -21,18 +19,9 @@ class ReadOnly(admin.ModelAdmin):
     show_full_result_count = False
     ordering = ("key",)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
 
 @admin.register(Relationship)
-class RelationshipAdmin(ReadOnly):
+class RelationshipAdmin(Table):
     list_display = ("uri", "between", "with_whom", "kind", "strength", "created_at")
 
     @admin.display(description="participant a")
@@ -45,7 +34,7 @@ class RelationshipAdmin(ReadOnly):
 
 
 @admin.register(Attestation)
-class AttestationAdmin(ReadOnly):
+class AttestationAdmin(Table):
     list_display = ("uri", "by", "target_uri", "attestation_type", "confidence", "created_at")
 
     @admin.display(description="by")
@@ -54,7 +43,7 @@ class AttestationAdmin(ReadOnly):
 
 
 @admin.register(Profile)
-class ProfileAdmin(ReadOnly):
+class ProfileAdmin(Table):
     list_display = ("display_name", "whose", "entity_type", "created_at")
 
     @admin.display(description="DID")
