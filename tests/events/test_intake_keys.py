@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,7 +12,8 @@ from pytest_django import Settings
 
 from events.intake.keys import is_key
 
-READS = ["/internal/events/metrics", "/internal/events/dead-letter", f"/internal/events/{uuid4()}"]
+EVENT = "5b77b025-28df-42a8-946a-0c8312d1e9b4"
+READS = ["/internal/events/metrics", "/internal/events/dead-letter", f"/internal/events/{EVENT}"]
 WRITES = ["/internal/events", "/internal/events/dead-letter/requeue", "/internal/events/dead-letter/discard"]
 
 
