@@ -71,6 +71,6 @@ class Probe:
         return {
             "status": now,
             "uptime_seconds": round(time.monotonic() - self.started, 1),
-            "steps_running": runner.running,
+            "steps_running": runner.schedule.running,
             "processed": runner.work.processed,
         }

@@ -50,7 +50,7 @@ def runner() -> Any:
     """A worker that works, as far as its probe looks."""
     membership = SimpleNamespace(joined=True, silence=0.1, unbroken=1_000.0)
     work = SimpleNamespace(progressed=time.monotonic(), processed=7)
-    return SimpleNamespace(stopping=False, running=1, membership=membership, work=work)
+    return SimpleNamespace(stopping=False, schedule=SimpleNamespace(running=1), membership=membership, work=work)
 
 
 async def _ask(runner: Any, request: bytes) -> tuple[int, bytes]:

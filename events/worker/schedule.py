@@ -1,0 +1,182 @@
+"""When steps run, of which kind, how many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from django.db import connections
+
+from events.conf import conf
+from events.log import dialect
+from events.log.faults import is_contention, is_nobodys_fault
+from events.worker.batch import CommitRefused, OutOfTime, Overtaken, Result, Take
+from events.worker.crew import Crew
+from events.worker.floors import NONE, Floors
+from events.worker.outage import Outage
+from events.worker.pace import Pace
+from events.worker.steps import Steps
+from events.worker.threads import Threads
+from events.worker.work import Work
+
+logger = structlog.stdlib.get_logger(__name__)
+
+BREATH = 0.003  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
+CONTENTION_PAUSE = 0.01  # seconds before a step is repeated that lost against another transaction
+EVERY_TENTH = 10  # each so manieth step takes the lane with the oldest event, whatever its priority
+
+
+class Schedule:
+    """As few steps at once as the work needs: one, and one more for each batch that came full, as `Crew` allows.
+
+    Sets `stopping` itself where it is to `drain` the log and nothing is pending anywhere. Calls come from the loop.
+    """
+
+    def __init__(
+        self,
+        slots: int,
+        steps: Steps,
+        floors: Floors,
+        work: Work,
+        outage: Outage,
+        threads: Threads,
+        stopping: asyncio.Event,
+        *,
+        drain: bool,
+    ) -> None:
+        self.steps = steps
+        self.floors = floors
+        self.work = work
+        self.outage = outage
+        self.threads = threads
+        self.stopping = stopping
+        self.drain = drain
+        self.using = threads.using
+        self.one_writer = connections[self.using].vendor == "sqlite"
+        self.pace = Pace(conf.lanes, conf.batch_size, conf.batch_timeout)
+        self.crew = Crew(slots)
+        self.running = 0
+        self.careful = False  # one step at a time, announced
+        self.suspects = False  # there are events that run alone
+        self._dirty = False  # somebody rang while steps ran: look once more before resting
+        self._suspects_turn = False
+        self._count = 0
+        self._paused = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look for work: events may have been appended."""
+        if self.running:
+            self._dirty = True
+        else:
+            self._start(1)
+
+    def _start(self, wanted: int) -> None:
+        """Start up to `wanted` more steps."""
+        alone = self.careful or self.suspects
+        while wanted > 0 and self.running < (1 if alone else self.crew.size):
+            if self._paused or self.stopping.is_set():
+                return
+            wanted -= 1
+            self.running += 1
+            task = asyncio.create_task(self._step(self._next_step()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _next_step(self) -> tuple[Callable[[], Result], int, bool]:
+        """The next step, at how many events its batch is full, and whether it goes without floors."""
+        self._count += 1
+        self._suspects_turn = not self._suspects_turn
+        if self.suspects and self._suspects_turn:
+            return self.steps.suspect, 1, False
+        take = Take(self.pace.share, self.pace.limit, by_age=self._count % EVERY_TENTH == 0)
+        kind = self.steps.announced if self.careful else self.steps.ordinary
+        floors = self.floors.current()
+        return partial(kind, take, floors), take.limit, floors is NONE
+
+    async def _step(self, planned: tuple[Callable[[], Result], int, bool]) -> None:
+        run, limit, without_floors = planned
+        wanted = 0
+        try:
+            result = await self.threads.run(run)
+            if without_floors:
+                self.floors.found_without(result.finding)
+            # A suspect's turn that found none fit to run says nothing of the other events.
+            wanted = max(self._learn(result, limit), int(run == self.steps.suspect))
+        except (Overtaken, OutOfTime):
+            wanted = 1
+        except CommitRefused as error:
+            logger.warning("a batch was refused at commit, taking its events one by one", error=str(error))
+            self.pace.one_by_one()
+            wanted = 1
+        except Exception as error:
+            self._pause(self._seconds_for(error))
+        finally:
+            self.running -= 1
+        if self.one_writer:
+            await asyncio.sleep(BREATH)
+        if not wanted and self._dirty:
+            self._dirty = False
+            wanted = 1
+        self._start(wanted)
+        if self.drain and not self.running and not self._paused:
+            await self._end_if_drained()
+
+    def _learn(self, result: Result, limit: int) -> int:
+        """Learn from a step's result; how many more steps it calls for."""
+        self.outage.is_over()
+        self.work.progressed = time.monotonic()  # or it looked, and there was nothing that it could take
+        if not result.progress:
+            return 0
+        if not result.applied:
+            return 1
+        self.work.add(result.done, result.failed, result.latencies)
+        full = self.pace.took(result.read, limit, result.seconds)
+        if full:
+            self.crew.full_batch(result.read, self.work.progressed)
+        else:
+            self.crew.partial_batch()
+        self.work.crew = self.crew.size
+        return 2 if full else 1
+
+    def _seconds_for(self, error: Exception) -> float:
+        if is_contention(error):
+            logger.debug("step repeated", error=str(error))
+            return CONTENTION_PAUSE
+        if not is_nobodys_fault(error) and self.outage.since is None:
+            logger.error("a step failed outside its processors", exc_info=error)
+        return self.outage.begins_or_goes_on(error)
+
+    def _pause(self, seconds: float) -> None:
+        """Start nothing for so long."""
+        if self._paused:
+            return
+        self._paused = True
+
+        def go_on() -> None:
+            self._paused = False
+            self.wake()
+
+        asyncio.get_running_loop().call_later(seconds, go_on)
+
+    async def _end_if_drained(self) -> None:
+        try:
+            if await self.threads.run(self._nothing_pending):
+                self.stopping.set()
+                return
+        except Exception as error:
+            self._pause(self._seconds_for(error))
+        asyncio.get_running_loop().call_later(BREATH * 10, self.wake)
+
+    def _nothing_pending(self) -> bool:
+        connection = connections[self.using]
+        return not dialect(connection).any_pending(connection)
+
+    async def finish(self, patience: float) -> bool:
+        """Let the steps in hand end, for `patience` seconds at most; whether they did."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience)
+        return not self._tasks

@@ -1,0 +1,42 @@
+"""The threads of a worker: the loop itself never waits for the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import connections
+
+from events.exceptions import EventError
+from events.log.faults import is_contention
+
+T = TypeVar("T")
+
+
+class Threads:
+    """So many threads, each with a connection of its own to the database `using`."""
+
+    def __init__(self, number: int, *, using: str) -> None:
+        self.using = using
+        self._pool = ThreadPoolExecutor(number, thread_name_prefix="step")
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Run `call` in a thread; a connection on which it failed is not used again."""
+
+        def guarded() -> T:
+            try:
+                return call()
+            except EventError:
+                raise
+            except Exception as error:
+                if not is_contention(error):
+                    connections[self.using].close()
+                raise
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
+
+    def end(self) -> None:
+        """Wait for what runs, and end."""
+        self._pool.shutdown()
