@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -47,3 +49,16 @@ def send(lanes: None) -> Callable[..., UUID]:
 
 def state_of(event_id: UUID) -> Event.State:
     return Event.State(Event.objects.get(event_id=event_id).state)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., str]:
+    """Writes lines to a file; its name."""
+
+    def write(*parts: bytes, name: str = "events.jsonl") -> str:
+        path = tmp_path / name
+        content = b"\n".join(parts)
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return str(path)
+
+    return write
