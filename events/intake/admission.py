@@ -63,12 +63,13 @@ class Admission:
         """Whether `reserve` will ask the database before it answers (a door on an event loop must not wait there)."""
         return self._clock() - self._sampled_at > max(STALE_AFTER, 2 * self._interval)
 
-    def reserve(self, priorities: Sequence[int]) -> list[bool]:
+    def reserve(self, priorities: Sequence[int], *, ask: bool = True) -> list[bool]:
         """Which of the events with these priorities there is room for, in their order.
 
-        Raises what the database raises when the first sample, or the first after a pause, can't be taken.
+        Raises what the database raises when the first sample, or the first after a pause, can't be taken. With
+        `ask` false it is not taken here: a sample that has just become too old is good enough, once.
         """
-        if self.stale:
+        if ask and self.stale:
             with self._sampling:
                 if self.stale:
                     self._sample()

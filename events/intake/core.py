@@ -99,14 +99,15 @@ def read(body: bytes, content_type: str, content_encoding: str = "", name: Name 
         raise ProblemError(problems.not_an_event(error)) from None
 
 
-def admit(submission: Submission, room: Admission | None = None) -> Submission:
+def admit(submission: Submission, room: Admission | None = None, *, ask: bool = True) -> Submission:
     """The submission, with a rejection for each event that there is no room for.
 
     What it lets through is reserved: call `settle` afterwards. Raises ProblemError if nothing at all fits.
+    Without `ask` it goes by what is known, and never waits for the database.
     """
     room = room or admission
     events = submission.events
-    fits = room.reserve([event.priority for event in events])
+    fits = room.reserve([event.priority for event in events], ask=ask)
     if all(fits):
         return submission
     problem = problems.at_capacity(room.retry_after(fits.count(False)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -126,7 +126,7 @@ class IntakeDoor:
         try:
             if problem is not None:
                 raise ProblemError(problem)
-            submission = await self._counted(submission) if core.admission.stale else core.admit(submission)
+            submission = await self._counted(submission) if core.admission.stale else core.admit(submission, ask=False)
             answer = await self._append(submission)
         except ProblemError as error:
             answer = error.problem.answer()
@@ -138,12 +138,16 @@ class IntakeDoor:
 
     async def _counted(self, submission: Submission) -> Submission:
         """What is admitted after the database was asked what is pending."""
-        asked = asyncio.get_running_loop().run_in_executor(self._asking, _ask, submission)
-        done, _ = await asyncio.wait({asked}, timeout=ADMISSION_PATIENCE)
-        if not done and not asked.cancel():
-            # It goes on, and may reserve room that nobody needs any more.
-            asked.add_done_callback(_settle_unused)
-        if not done:
+        asking = self._asking.submit(_ask, submission)
+        asked = asyncio.wrap_future(asking)
+        try:
+            await asyncio.wait({asked}, timeout=ADMISSION_PATIENCE)
+        finally:
+            if not asked.done():
+                # A thread that asks goes on, and may reserve room that nobody needs any more.
+                asking.add_done_callback(_settle_unused)
+                asked.cancel()
+        if asked.cancelled():
             raise ProblemError(problems.database_away())
         return asked.result()
 
@@ -166,9 +170,9 @@ def _ask(submission: Submission) -> Submission:
         connections.close_all()
 
 
-def _settle_unused(asked: asyncio.Future[Submission]) -> None:
-    if not asked.cancelled() and asked.exception() is None:
-        core.settle(asked.result(), [])
+def _settle_unused(asking: Future[Submission]) -> None:
+    if not asking.cancelled() and asking.exception() is None:
+        core.settle(asking.result(), [])
 
 
 def _joined(headers: list[tuple[bytes, bytes]]) -> Headers:

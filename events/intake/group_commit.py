@@ -66,7 +66,7 @@ class GroupCommit:
     async def close(self) -> None:
         """Commit what was taken, then let go of the database. A later append starts anew."""
         while self._flush is not None:
-            await self._flush
+            await asyncio.shield(self._flush)
         if self._log is not None:
             log, self._log = self._log, None
             await log.close()
@@ -97,16 +97,18 @@ class GroupCommit:
         try:
             self._log = self._log or log_on_loop()
             appended = await self._log.append([event for waiting in group for event in waiting.events])
+        except asyncio.CancelledError:
+            # The loop is being taken down. Nobody is left to wait for an answer that will not come.
+            self._refuse([*group, *self._queue], OutcomeUnknownError("the append was cut off"))
+            self._queue.clear()
+            raise
         except Exception as error:
             logger.exception("a group of events was not appended", requests=len(group))
             if isinstance(error, OutcomeUnknownError):
                 # Those who came meanwhile have waited as long for the same server: they are not let wait again.
                 group += self._queue
                 self._queue.clear()
-            for waiting in group:
-                waiting.settle([])
-                if not waiting.heard.done():
-                    waiting.heard.set_exception(error)
+            self._refuse(group, error)
             return
         at = 0
         for waiting in group:
@@ -115,3 +117,9 @@ class GroupCommit:
             waiting.settle(became)
             if not waiting.heard.done():
                 waiting.heard.set_result(became)
+
+    def _refuse(self, group: list[Waiting], error: Exception) -> None:
+        for waiting in group:
+            waiting.settle([])
+            if not waiting.heard.done():
+                waiting.heard.set_exception(error)

@@ -104,7 +104,7 @@ class PostgresLog:
                     return await _run(connection, events, savepoints=True)
             except (psycopg.Error, JustPruned) as error:
                 if connection.closed or connection.broken:
-                    await self.close()
+                    await self._throw_away(connection)
                     raise
                 if refuses_row(error) and not transaction:
                     transaction = True
@@ -113,6 +113,12 @@ class PostgresLog:
                 if not lost or time.monotonic() > give_up:
                     raise
                 await asyncio.sleep(PAUSE)
+
+    async def _throw_away(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        # An append that was given up may end late, when the connection in use is another already.
+        if self._connection is connection:
+            self._connection = None
+        await connection.close()
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         # Nothing is to be read from an idle connection, unless that the server has ended it.
@@ -178,9 +184,10 @@ async def _insert(connection: psycopg.AsyncConnection[Any], step: Insert) -> set
     # Where all are new, nobody needs to read which.
     everything = cursor.rowcount == len(events)
     inserted = {event.event_id for event in events} if everything else {row[0] for row in await cursor.fetchall()}
-    for event in events:
-        if event.refusal and event.event_id in inserted:
-            await connection.execute(KEEP_RAW, (event.raw, event.event_id))
+    kept = [(event.raw, event.event_id) for event in events if event.refusal and event.event_id in inserted]
+    if kept:
+        # Pipelined: thousands of refused payloads must not cost as many round trips.
+        await cursor.executemany(KEEP_RAW, kept)
     return inserted
 
 

@@ -145,6 +145,30 @@ async def test_callers_that_wait_when_the_outcome_is_unknown_are_not_let_wait_ag
     assert log.groups == [1]
 
 
+async def test_a_flush_that_is_cut_off_leaves_nobody_waiting() -> None:
+    commit = GroupCommit(Slow())
+    first = commit.append([new()])
+    await asyncio.sleep(0)
+    second = commit.append([new()])
+    assert commit._flush is not None
+    commit._flush.cancel()
+    both = await asyncio.wait_for(asyncio.gather(first, second, return_exceptions=True), 5)
+    assert [type(e) for e in both] == [on_loop.OutcomeUnknownError] * 2
+
+
+async def test_who_closes_and_gives_up_cuts_nobody_off() -> None:
+    log = Slow()
+    commit = GroupCommit(log)
+    heard = commit.append([new()])
+    closing = asyncio.create_task(commit.close())
+    while not log.groups:
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    log.go_on.set()
+    assert (await heard)[0].status == "enqueued"
+
+
 async def test_each_hears_of_his_own() -> None:
     commit = GroupCommit()
     same, other = str(uuid4()), str(uuid4())
@@ -257,6 +281,31 @@ class TestPostgreSQL:
         assert await stored() == 1, "the statement was ended in the server too"
         assert (await commit.append([new()]))[0].status == "enqueued"
         await commit.close()
+
+    async def test_thousands_of_refused_payloads_cost_no_round_trip_each(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        commit, _ = await self.connected()
+        executed: list[Any] = []
+        execute = psycopg.AsyncConnection.execute
+
+        async def watch(self: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+            executed.append(query)
+            return await execute(self, query, *arguments, **options)
+
+        monkeypatch.setattr(psycopg.AsyncConnection, "execute", watch)
+        refused = [new('{"a":"\\u0000"}') for _ in range(1_000)]
+        heard = await commit.append(refused)
+        assert {a.status for a in heard} == {"enqueued"} and len(executed) == 1
+        assert await asked(Event.objects.filter(state=Event.State.DEAD, raw__isnull=False).count) == 1_000
+        await commit.close()
+
+    async def test_an_append_given_up_that_ends_late_leaves_the_next_ones_connection_alone(self) -> None:
+        log = on_loop.PostgresLog("default")
+        old = await log._connected()
+        log._connection = None
+        current = await log._connected()
+        await log._throw_away(old)
+        assert old.closed and log._connection is current and not current.closed
+        await log.close()
 
     @pytest.mark.parametrize("connected", [True, False])
     async def test_a_frozen_server_is_not_waited_for_long(

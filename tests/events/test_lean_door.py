@@ -223,6 +223,51 @@ async def test_a_count_that_takes_too_long_is_503(
     assert_problem(reply, 503)
 
 
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_room_that_is_reserved_too_late_is_given_back(
+    lean: IntakeDoor, internal_key: str, monkeypatch: pytest.MonkeyPatch, cancelled: bool
+) -> None:
+    monkeypatch.setattr(door, "ADMISSION_PATIENCE", 30.0 if cancelled else 0.05)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(limit: int) -> int:
+        asked.set()
+        go_on.wait(10)
+        return 0
+
+    monkeypatch.setattr(core, "admission", Admission(pending_count=slow, drain_rate=lambda: 0.0, background=False))
+    posting = asyncio.create_task(post(lean, internal_key, whole(event())))
+    await asyncio.to_thread(asked.wait, 10)
+    if cancelled:
+        posting.cancel()
+    [reply] = await asyncio.gather(posting, return_exceptions=True)
+    if cancelled:
+        assert isinstance(reply, asyncio.CancelledError)
+    else:
+        assert isinstance(reply, Reply)
+        assert_problem(reply, 503)
+    go_on.set()
+    await asyncio.to_thread(lean._asking.shutdown)
+    assert core.admission.pending == 0
+    assert (lean._flight.requests, lean._flight.bytes) == (0, 0)
+
+
+async def test_a_count_that_grows_old_between_two_looks_is_not_taken_on_the_loop(
+    lean: IntakeDoor, internal_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ageing(Admission):
+        looks = 0
+
+        @property
+        def stale(self) -> bool:
+            self.looks += 1
+            return self.looks > 1
+
+    monkeypatch.setattr(core, "admission", Ageing(background=False))
+    reply = await post(lean, internal_key, whole(event()))
+    assert reply is not None and reply.status == 202
+
+
 @pytest.mark.parametrize("at_hand", [True, False])
 async def test_the_rate_limit_is_asked_between_reading_and_admission(
     lean: IntakeDoor, internal_key: str, at_hand: bool, monkeypatch: pytest.MonkeyPatch
@@ -265,6 +310,9 @@ HOSTILE = {
     "an array that ends too early": (b"[" + b'"",' * 1_700_000, JSON),
     "nesting": (b'{"a":' * 1_000_000, JSON),
     "lines": ((b"x" * 1_000 + b"\n") * 5_000, LINES),
+    "empty lines": (b"\n" * 5_242_000, LINES),
+    "lines of white space": (b" \n" * 2_600_000, LINES),
+    "very many lines": (b"7\n" * 2_600_000, LINES),
 }
 
 
@@ -298,7 +346,10 @@ async def test_a_large_body_is_read_in_another_thread(
 @pytest.mark.proof
 @pytest.mark.usefixtures("frozen_heap")
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_a_large_body_does_not_hold_the_loop(lean: IntakeDoor, internal_key: str, name: str) -> None:
+async def test_a_large_body_does_not_hold_the_loop(
+    lean: IntakeDoor, internal_key: str, name: str, settings: Settings
+) -> None:
+    settings.INTERNAL_RATE_LIMIT = "1000000/second"
     body, media_type = HOSTILE[name]
     assert 1_000_000 < len(body) < 5_242_880
     longest = 0.0
