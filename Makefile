@@ -5,13 +5,15 @@ BIN := .venv/bin
 # Tools that import the settings must neither need nor read a developer's .env.
 BARE := ENV_FILE= DEBUG=1 DATABASE_URL=sqlite://:memory: REDIS_URL= CACHE_BACKEND=
 PYTEST := $(BIN)/python -m pytest
+# Most of a test's time is waiting for a server. Files stay whole: some share a server among their tests.
+TWO := -n 2 --dist loadfile
 
 run: .venv/run-ready  ## web server and worker on this machine; Ctrl-C stops both
 	@$(BIN)/python -m rhiz.launch
 
 test: lint  ## everything: lint, then the suite on PostgreSQL and Redis, then on SQLite and memory
-	$(BIN)/python -m tests.servers -- $(PYTEST)
-	env -u DATABASE_URL -u REDIS_URL -u CACHE_BACKEND $(PYTEST)
+	$(BIN)/python -m tests.servers -- $(PYTEST) $(TWO)
+	env -u DATABASE_URL -u REDIS_URL -u CACHE_BACKEND $(PYTEST) $(TWO)
 
 lint: .venv/test-ready
 	$(BIN)/ruff check .
