@@ -8,6 +8,10 @@ from django.views.generic import RedirectView
 
 from events.intake.views import NothingView
 
+admin.site.site_header = admin.site.site_title = "rhiz"
+admin.site.index_title = "Everything there is to see"
+admin.site.site_url = None  # there is no site beside the admin
+
 urlpatterns = [
     path("", include("health.urls")),
     path("internal/", include("events.urls")),

@@ -103,15 +103,19 @@ def _only_tests_are_kept_from_the_database(django_db_blocker: Any) -> None:
     BaseDatabaseWrapper.ensure_connection = ensure_connection  # type: ignore[assignment,method-assign]
 
 
+COMMANDS = {"promtool": "promtool", "browser": "chromium"}  # by the marker of those that need them
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What only PostgreSQL, Redis or promtool can be asked is left out where they are not, counted as deselected."""
+    """What only PostgreSQL, Redis or a program can be asked is left out where they are not, counted as deselected."""
     absent = []
     if not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
         absent += ["postgresql", "once"]
     if not settings.REDIS_URL:
         absent.append("redis")
-    if not shutil.which("promtool"):
-        absent.append("promtool")
+    absent += [
+        name for name, command in {"promtool": "promtool", "browser": "chromium"}.items() if not shutil.which(command)
+    ]
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

@@ -50,8 +50,7 @@ def edit(page: DeadLetterAdmin, request: HttpRequest, letter: DeadLetter) -> Htt
         died=_died(letter),
         allowed=PAYLOAD_ALLOWED,
     )
-    status = 422 if request.method == "POST" else 200
-    return render(request, "admin/events/deadletter/edit.html", context, status=status)
+    return render(request, "admin/events/deadletter/edit.html", context)
 
 
 def judge(letter: Event, text: str) -> tuple[dict[str, Any], list[Complaint]]:

@@ -132,7 +132,7 @@ def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
         yield Notice(
             "warning",
             "Dead letters growing",
-            f"{count(condition.died)} events died in the last hour. They are kept, each with its reason.",
+            f"In the last hour {_events(count(condition.died), 'died')}. None is lost: each is kept, with its reason.",
             "Mend the cause, then requeue them.",
             DEAD_LETTERS,
             "Reasons, and requeue",
@@ -141,7 +141,7 @@ def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
         yield Notice(
             "note",
             "Dead letters",
-            f"{count(now.depth.dead, now.capacity)} events are dead; none died within the last hour.",
+            f"{_events(count(now.depth.dead, now.capacity), 'dead')}; none died within the last hour.",
             "Requeue or discard them.",
             DEAD_LETTERS,
             "Reasons, and requeue",
@@ -160,12 +160,16 @@ def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
         yield Notice(
             "note",
             "Waiting",
-            f"{count(now.depth.waiting + now.depth.suspects, now.capacity)} events wait for their next try, "
-            "or behind one of their DID that does.",
-            "They go on by themselves.",
+            f"For a next try, or behind one of their DID that does: "
+            f"{_events(count(now.depth.waiting + now.depth.suspects, now.capacity))}.",
+            "It goes on by itself.",
             HOLDING,
             "Who holds them up",
         )
+
+
+def _events(number: str, word: str = "") -> str:
+    return f"{number} event{'' if number == '1' else 's'} {word}".rstrip()
 
 
 def _healthy(now: Figures | None) -> str:
