@@ -1,6 +1,6 @@
 """The lean door: POST /internal/events in front of Django, whose request path costs more than all the rest.
 
-It says what the view says, by the same core. What it does not do: look at Host, which guards pages and not a key.
+It says what the view says, by the same core, and leaves to Django what the middleware would not let through.
 """
 
 from __future__ import annotations
@@ -8,15 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import structlog
-from django.conf import settings
 from django.db import connections
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.utils.module_loading import import_string
 from rest_framework.exceptions import NotAuthenticated
 
 from events import conf
@@ -25,6 +21,7 @@ from events.intake.answer import Answer
 from events.intake.core import Submission
 from events.intake.flight import Flight, flight
 from events.intake.group_commit import GroupCommit
+from events.intake.middleware import PATH, common_headers, scheme_header
 from events.intake.problems import Problem, ProblemError
 from events.intake.rate import limiter
 from events.intake.request_id import Name, chosen
@@ -35,20 +32,14 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 Headers = dict[bytes, bytes]
 T = TypeVar("T")
 
-PATH = "/internal/events"
+HOSTS = 64  # values of Host, with the scheme, for which the common headers are kept
+NOWHERE = ("unknown", 0)  # of a server that does not say where it listens
 LARGE_BODY = 16_384  # bytes; a larger one is read in a thread: hostile JSON of this size takes 6 ms
 LARGE_ANSWER = 200  # events
 ADMISSION_PATIENCE = 5.0  # seconds for counting what is pending, when no recent count is known
 
 NO_KEY = Problem(401, "", str(NotAuthenticated.default_detail), headers={"WWW-Authenticate": keys.HEADER})
 WRONG_KEY = Problem(403, "", keys.WrongKeyError.default_detail)
-# Those that add the same headers to every answer, and do nothing else to one of /internal.
-HEADER_MIDDLEWARE = (
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_permissions_policy.PermissionsPolicyMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-)
 CLOSING = (408, 413)  # what is left of the body is not read, so the connection can't serve another request
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -64,13 +55,21 @@ class IntakeDoor:
         # One thread each: parsing holds the interpreter, and two that ask for a count would wait for each other.
         self._parsing = ThreadPoolExecutor(1, thread_name_prefix="intake-parse")
         self._asking = ThreadPoolExecutor(1, thread_name_prefix="intake-ask")
-        self._headers = _common_headers()
+        self._common_headers = lru_cache(HOSTS)(common_headers)
+        self._scheme_header = scheme_header().encode()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or not conf.conf.fast_door:
             await self._application(scope, receive, send)
             return
         headers = _joined(scope["headers"])
+        host, scheme_told = headers.get(b"host"), headers.get(self._scheme_header)
+        common = self._common_headers(
+            host, tuple(scope.get("server") or NOWHERE), scope.get("scheme", "http"), scheme_told
+        )
+        if common is None:
+            await self._application(scope, receive, send)
+            return
         # Not bound to the context, as the middleware does it: that takes as long as reading the event.
         name = chosen(_text(headers, b"x-request-id"), _text(headers, b"traceparent"))
         try:
@@ -78,7 +77,7 @@ class IntakeDoor:
         except CallerGone:
             return
         start = [
-            *self._headers,
+            *common,
             (b"x-request-id", name.request_id.encode()),
             (b"content-length", b"%d" % len(answer.body)),
         ]
@@ -185,20 +184,3 @@ def _joined(headers: list[tuple[bytes, bytes]]) -> Headers:
 
 def _text(headers: Headers, name: bytes) -> str:
     return headers.get(name, b"").decode("latin-1")
-
-
-def _common_headers() -> list[tuple[bytes, bytes]]:
-    """What the view and Django's middleware add to every answer, as the middleware itself writes it."""
-    request = HttpRequest()
-    request.path = PATH
-    answer: Callable[[HttpRequest], HttpResponseBase] = _empty
-    for middleware in HEADER_MIDDLEWARE:
-        if middleware in settings.MIDDLEWARE:
-            answer = import_string(middleware)(answer)
-    return [(name.lower().encode(), value.encode("latin-1")) for name, value in answer(request).items()]
-
-
-def _empty(request: HttpRequest) -> HttpResponse:
-    response = HttpResponse(headers={"Cache-Control": "no-store", "Allow": "POST, OPTIONS"})
-    del response["Content-Type"]
-    return response

@@ -55,32 +55,37 @@ def view(body: bytes, headers: dict[str, str]) -> Reply:
     return Reply(response.status_code, {name.lower(): value for name, value in response.items()}, response.content)
 
 
-def lean(body: bytes, headers: dict[str, str]) -> Reply:
+async def _nobody(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    raise AssertionError("this request is the lean door's")
+
+
+def lean(body: bytes, headers: dict[str, str], behind: Any = _nobody) -> Reply:
     """The lean door, in process. Each call has an event loop of its own."""
-    return asyncio.run(_through_the_lean_door(body, headers))
+    return asyncio.run(_through_the_lean_door(body, headers, behind))
 
 
-async def _through_the_lean_door(body: bytes, headers: dict[str, str]) -> Reply:
+async def _through_the_lean_door(body: bytes, headers: dict[str, str], behind: Any) -> Reply:
     sent: list[Message] = []
     pieces = [body[at : at + 65_536] for at in range(0, len(body), 65_536)] or [b""]
 
     async def receive() -> Message:
+        if not pieces:
+            await asyncio.Event().wait()  # the caller stays
         return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    async def behind(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        raise AssertionError("this request is the lean door's")
-
     named = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    if all(name != b"content-length" for name, _ in named):
-        named.append((b"content-length", str(len(body)).encode()))
+    for name, value in ((b"content-length", str(len(body)).encode()), (b"host", b"testserver")):
+        if all(name != given for given, _ in named):
+            named.append((name, value))
     door = IntakeDoor(behind)
-    await door({"type": "http", "method": "POST", "path": PATH, "headers": named}, receive, send)
+    scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": named}
+    await door(scope, receive, send)
     await door.close()
     start, end = sent
-    return Reply(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, end["body"])
+    return Reply(start["status"], {n.decode().lower(): v.decode() for n, v in start["headers"]}, end["body"])
 
 
 DOORS: dict[str, Door] = {"view": view, "lean": lean}

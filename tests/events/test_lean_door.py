@@ -75,7 +75,7 @@ async def post(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    headers = [(b"content-type", media_type.encode()), (b"x-internal-key", key.encode())]
+    headers = [(b"host", b"testserver"), (b"content-type", media_type.encode()), (b"x-internal-key", key.encode())]
     await lean({"type": "http", "method": method, "path": path, "headers": headers}, receive, send)
     if not sent:
         return None
