@@ -19,7 +19,7 @@ from msgspec import structs
 
 from events import registry
 from events.envelope import NewEvent, parse, parse_array, parse_lines
-from events.exceptions import EnvelopeError
+from events.exceptions import EnvelopeError, LaneCountError
 from events.intake import problems
 from events.intake.admission import Admission, admission
 from events.intake.answer import Answer
@@ -33,7 +33,7 @@ from events.log.appending import Appended, JustPruned
 JSON = "application/json"
 LINES = "application/x-ndjson"
 # Nothing was appended, or it is not known: 503, and the same request again is safe.
-DATABASE_FAILURES = (DatabaseFailure, psycopg.Error, JustPruned)
+APPEND_FAILURES = (DatabaseFailure, psycopg.Error, JustPruned, LaneCountError)
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -78,9 +78,8 @@ def receive(body: bytes, content_type: str, content_encoding: str = "") -> Answe
         told = answer(submission, appended)
     except ProblemError as error:
         told = error.problem.answer()
-    except DATABASE_FAILURES:
-        logger.exception("events were not appended: the database failed")
-        told = problems.database_away().answer()
+    except APPEND_FAILURES as error:
+        told = failure(error, current()).answer()
     return Answer(told.status, headers | told.headers, told.body)
 
 
@@ -128,6 +127,12 @@ def settle(submission: Submission, appended: list[Appended], room: Admission | N
         result.status == "enqueued" and not event.refusal for event, result in zip(events, appended, strict=False)
     )
     (room or admission).settle(len(events), enqueued)
+
+
+def failure(error: Exception, name: Name) -> Problem:
+    """The problem that one of APPEND_FAILURES is to the caller. A wrong setting is no reason to lose an event either."""
+    logger.warning("events were not appended", exc_info=error, request_id=name.request_id)
+    return problems.wrong_lanes() if isinstance(error, LaneCountError) else problems.database_away()
 
 
 def answer(submission: Submission, appended: list[Appended]) -> Answer:

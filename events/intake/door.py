@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-import structlog
 from django.db import connections
 from rest_framework.exceptions import NotAuthenticated
 
@@ -42,8 +41,6 @@ NO_KEY = Problem(401, "", str(NotAuthenticated.default_detail), headers={"WWW-Au
 WRONG_KEY = Problem(403, "", keys.WrongKeyError.default_detail)
 CLOSING = (408, 413)  # what is left of the body is not read, so the connection can't serve another request
 
-logger = structlog.stdlib.get_logger(__name__)
-
 
 class IntakeDoor:
     """An ASGI application around another, which serves everything but the hot POST."""
@@ -63,10 +60,8 @@ class IntakeDoor:
             await self._application(scope, receive, send)
             return
         headers = _joined(scope["headers"])
-        host, scheme_told = headers.get(b"host"), headers.get(self._scheme_header)
-        common = self._common_headers(
-            host, tuple(scope.get("server") or NOWHERE), scope.get("scheme", "http"), scheme_told
-        )
+        server, scheme = tuple(scope.get("server") or NOWHERE), scope.get("scheme", "http")
+        common = self._common_headers(headers.get(b"host"), server, scheme, headers.get(self._scheme_header))
         if common is None:
             await self._application(scope, receive, send)
             return
@@ -129,10 +124,8 @@ class IntakeDoor:
             answer = await self._append(submission)
         except ProblemError as error:
             answer = error.problem.answer()
-        except core.DATABASE_FAILURES:
-            told = {"request_id": name.request_id}
-            logger.warning("events were not appended: the database failed", exc_info=True, **told)
-            answer = problems.database_away().answer()
+        except core.APPEND_FAILURES as error:
+            answer = core.failure(error, name).answer()
         return Answer(answer.status, told | answer.headers, answer.body)
 
     async def _counted(self, submission: Submission) -> Submission:

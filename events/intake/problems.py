@@ -12,6 +12,7 @@ from events.intake.answer import Answer
 
 CONTENT_TYPE = "application/problem+json"
 DATABASE_RETRY = 2  # seconds
+SETUP_RETRY = 30  # seconds
 BUSY_RETRY = 1  # seconds: a group takes milliseconds to commit
 
 
@@ -111,6 +112,12 @@ def database_away() -> Problem:
     """503: the database did not answer, or its answer was lost; repeating the request is safe."""
     detail = f"the database can't be reached; try again in {DATABASE_RETRY} s, with the same event_id"
     return Problem(503, "database-away", detail, {"retry_after": DATABASE_RETRY}, {"Retry-After": str(DATABASE_RETRY)})
+
+
+def wrong_lanes() -> Problem:
+    """503: this process is set up for another log; nothing was appended, and an operator must mend it."""
+    detail = f"this service is set up for another number of lanes than its log has; try again in {SETUP_RETRY} s"
+    return Problem(503, "wrong-lanes", detail, {"retry_after": SETUP_RETRY}, {"Retry-After": str(SETUP_RETRY)})
 
 
 def too_busy() -> Problem:

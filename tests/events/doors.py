@@ -76,7 +76,7 @@ async def _through_the_lean_door(body: bytes, headers: dict[str, str], behind: A
     async def send(message: Message) -> None:
         sent.append(message)
 
-    named = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    named = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
     for name, value in ((b"content-length", str(len(body)).encode()), (b"host", b"testserver")):
         if all(name != given for given, _ in named):
             named.append((name, value))

@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from events.intake.keys import is_key
+from tests.events.doors import DOORS, EACH_DOOR, JSON, assert_problem
 
 EVENT = "5b77b025-28df-42a8-946a-0c8312d1e9b4"
 READS = ["/internal/events/metrics", "/internal/events/dead-letter", f"/internal/events/{EVENT}"]
@@ -51,12 +52,22 @@ def test_every_key_is_compared_in_constant_time(given: bytes, monkeypatch: pytes
     assert compared == [(32, 32)] * 3
 
 
-def test_a_key_beyond_ascii_works_as_utf_8(client: Client) -> None:
-    sent = "ключ".encode().decode("latin-1")  # as servers hand it on
-    assert (
-        client.post(WRITES[0], data=b"x", content_type="application/json", headers={"X-Internal-Key": sent}).status_code
-        == 400
-    )
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", EACH_DOOR)
+class TestDoors:
+    @pytest.mark.parametrize("sent", ["today", "yesterday", "ключ".encode().decode("latin-1")])
+    def test_a_key_opens(self, door: str, sent: str) -> None:
+        """As servers hand it on: in latin-1, whatever it is in."""
+        assert_problem(DOORS[door](b"x", {"Content-Type": JSON, "X-Internal-Key": sent}), 400)
+
+    @pytest.mark.parametrize("sent", ["tomorrow", "today,today", "today ", "ключ".encode("cp1251").decode("latin-1")])
+    def test_what_is_no_key_does_not(self, door: str, sent: str) -> None:
+        assert_problem(DOORS[door](b"x", {"Content-Type": JSON, "X-Internal-Key": sent}), 403)
+
+    def test_without_a_key_the_header_is_named(self, door: str) -> None:
+        reply = DOORS[door](b"x", {"Content-Type": JSON})
+        assert_problem(reply, 401)
+        assert reply.headers["www-authenticate"] == "X-Internal-Key"
 
 
 @pytest.mark.django_db

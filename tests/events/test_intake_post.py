@@ -17,7 +17,7 @@ from pytest_django import Settings
 from events.intake import core
 from events.intake.admission import Admission
 from events.log import on_loop
-from events.models import Event
+from events.models import Event, Lane
 from tests.events.doors import DOORS, EACH_DOOR, JSON, LINES, PATH, Reply, assert_problem
 from tests.events.hostile import DID, HOLDABLE, NOT_EVENTS, UNHOLDABLE, URI, event
 
@@ -303,3 +303,11 @@ class TestDatabaseAway:
 
         monkeypatch.setattr(core, "admission", Admission(pending_count=fail, background=False))
         assert_problem(post(event()), 503)
+
+
+def test_a_process_set_up_for_another_log_is_503_and_appends_nothing(post: Post, settings: Settings) -> None:
+    Lane.ensure()
+    settings.EVENT_LANES = 32
+    content = assert_problem(post(event()), 503)
+    assert content["type"].endswith("wrong-lanes") and content["retry_after"] > 0
+    assert not Event.objects.exists()
