@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -22,6 +23,7 @@ from events.log.appending import Appended
 from events.models import Event
 from events.wakeup import bare_connection
 from tests.events.hostile import event
+from tests.proxy import Mode, Proxy
 from tests.servers import PostgreSQL
 
 T = TypeVar("T")
@@ -242,11 +244,13 @@ class TestPostgreSQL:
         assert isinstance(log, on_loop.PostgresLog) and log._connection is not None
         return commit, log._connection.info.backend_pid
 
-    async def held(self, commit: GroupCommit, blocker: psycopg.Connection[Any]) -> asyncio.Future[list[Appended]]:
+    async def held(
+        self, commit: GroupCommit, blocker: psycopg.Connection[Any], event_id: str | None = None
+    ) -> asyncio.Future[list[Appended]]:
         """An append that waits for a lock of `blocker`."""
         blocker.execute("begin")
         blocker.execute("lock events_event in share mode")
-        waiting = commit.append([new()])
+        waiting = commit.append([new(event_id=event_id or str(uuid4()))])
         with bare_connection() as watcher:
             while not watcher.execute("select 1 from pg_locks where not granted").fetchone():
                 await asyncio.sleep(0.01)
@@ -281,6 +285,32 @@ class TestPostgreSQL:
         assert await stored() == 1, "the statement was ended in the server too"
         assert (await commit.append([new()]))[0].status == "enqueued"
         await commit.close()
+
+    @pytest.mark.parametrize("cut", [True, False])
+    async def test_an_answer_lost_after_the_commit_is_an_error_and_the_repeat_a_duplicate(
+        self, monkeypatch: pytest.MonkeyPatch, cut: bool
+    ) -> None:
+        direct = on_loop.bare_parameters("default")
+        host, port = str(direct.get("host") or "127.0.0.1"), int(direct.get("port") or 5432)
+        monkeypatch.setattr(on_loop, "PATIENCE", 30.0 if cut else 0.5)
+        with Proxy(Path(host) / f".s.PGSQL.{port}" if host.startswith("/") else port) as proxy:
+            through = {**direct, "host": "127.0.0.1", "port": proxy.port}
+            monkeypatch.setattr(on_loop, "bare_parameters", lambda using: through)
+            commit, _ = await self.connected()
+            with bare_connection() as blocker:
+                event_id = str(uuid4())
+                waiting = await self.held(commit, blocker, event_id)
+                await asyncio.to_thread(proxy.set, Mode.HANG)
+                blocker.execute("rollback")
+            while await stored() < 2:
+                await asyncio.sleep(0.01)
+            if cut:
+                await asyncio.to_thread(proxy.cut)
+            with pytest.raises(psycopg.OperationalError):
+                await waiting
+            await asyncio.to_thread(proxy.set, Mode.PASS)
+            assert (await commit.append([new(event_id=event_id)]))[0].status == "duplicate"
+            await commit.close()
 
     async def test_thousands_of_refused_payloads_cost_no_round_trip_each(self, monkeypatch: pytest.MonkeyPatch) -> None:
         commit, _ = await self.connected()
