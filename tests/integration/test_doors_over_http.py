@@ -66,6 +66,16 @@ def test_both_doors_say_the_same(serve: Serve, internal_key: str) -> None:
             replies = [client.post(PATH, content=b, headers={"Content-Type": "application/json"}) for b in bodies]
             replies += [client.post(PATH, content=twice, headers={"X-Internal-Key": key}) for key in ("", "wrong")]
             replies += [client.get(PATH), client.post(PATH, content=twice, headers={"Content-Type": "text/plain"})]
+            twice_given = [("X-Internal-Key", internal_key), ("Content-Type", "application/json")]
+            replies += [
+                client.post(PATH, content=twice, headers=[*twice_given, *twice_given]),
+                client.post(PATH, content=iter([twice]), headers={"Content-Type": "application/json"}),  # in chunks
+                client.post(
+                    PATH, content=twice, headers={"Content-Type": "application/json", "Expect": "100-continue"}
+                ),
+            ]
+            assert [reply.status_code for reply in replies[-3:]] == [403, 200, 200]
+            assert client.post(PATH, content=twice, headers={"Host": "other.example.org"}).status_code == 400
             unholdable = [
                 client.post(PATH, content=event(p), headers={"Content-Type": "application/json"})
                 for p, _ in UNHOLDABLE.values()
