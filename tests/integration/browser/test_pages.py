@@ -59,26 +59,35 @@ def log(web: WebProcess, start: Callable[..., WorkerProcess]) -> None:
     night.fall(User.objects.get(username=roles.OPERATOR))
 
 
+# The rules about colours depend on the theme, those about places on the width: two of the four have both of each.
+JUDGED = {(390, "dark"), (1440, "light")}
+
+
 @pytest.mark.usefixtures("log")
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", HEIGHTS)
 def test_every_page_can_be_read_and_used_by_everybody(
     visit: Callable[[int, str], Visitor], width: int, theme: str
 ) -> None:
     visitor = visit(width, theme)
-    visitor.go("/admin/")
-    visitor.look(f"login-{width}-{theme}")
+    look = visitor.look if (width, theme) in JUDGED else visitor.picture
+
+    def seen(name: str, path: str = "") -> None:
+        if path:
+            visitor.go(path)
+        look(f"{name}-{width}-{theme}")
+
+    seen("login", "/admin/")
     visitor.log_in(roles.OPERATOR)
     for name, path in pages().items():
-        visitor.go(path)
-        visitor.look(f"{name}-{width}-{theme}")
-    visitor.go("/internal/docs")
-    visitor.page.get_by_text("post /internal/events").first.wait_for()  # a library's page, with faults of its own
-    visitor.picture(f"api-{width}-{theme}")
+        seen(name, path)
     for verb in ("Requeue", "Discard"):
         visitor.go("/admin/events/deadletter/")
         visitor.page.get_by_role("button", name=f"{verb} all").first.click()
-        visitor.look(f"confirm-{verb.lower()}-{width}-{theme}")
+        seen(f"confirm-{verb.lower()}")
+    visitor.go("/internal/docs")
+    visitor.page.locator(".opblock").first.wait_for()
+    visitor.picture(f"api-{width}-{theme}")  # a library's page, with faults of its own
+    visitor.go("/admin/")
     visitor.page.get_by_role("button", name="Log out").click()
-    visitor.look(f"logged-out-{width}-{theme}")
+    seen("logged-out")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Request, Response
 
 from tests.integration.conftest import ROOT
@@ -44,14 +44,14 @@ class Visitor:
     def look(self, name: str) -> None:
         """Keep a picture of the page, and complain of what keeps people out of it."""
         self.picture(name)
+        if sideways := self.page.evaluate(SIDEWAYS):
+            self.complaints.append(f"{name}: {sideways} px wider than the window")
         heard = len(self.complaints)
         found = Axe().run(self.page, options={"runOnly": LEVELS, "resultTypes": ["violations"], "preload": False})
         del self.complaints[heard:]  # the page's policy against styles of strangers, axe among them
         for violation in found.response["violations"]:
             places = "; ".join(f"{node['target']} {node['failureSummary']}" for node in violation["nodes"][:3])
             self.complaints.append(f"{name}: {violation['id']}: {places}")
-        if sideways := self.page.evaluate(SIDEWAYS):
-            self.complaints.append(f"{name}: {sideways} px wider than the window")
 
     def picture(self, name: str) -> None:
         """Keep a picture of the page, from top to bottom."""
