@@ -1,4 +1,4 @@
-.PHONY: run test lint proof bench openapi
+.PHONY: run test lint proof bench openapi pictures
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,6 +21,14 @@ lint: .venv/test-ready
 	$(BARE) $(BIN)/mypy
 	$(BARE) $(BIN)/lint-imports
 	$(BARE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+pictures: .venv/test-ready  ## docs/pictures/, as a browser sees the pages now
+	$(BIN)/python -m tests.servers -- $(PYTEST) tests/integration/browser
+	mkdir -p docs/pictures
+	cp artefacts/browser/first-sight-of-pipeline-24h-1440-light.png docs/pictures/pipeline-light.png
+	cp artefacts/browser/first-sight-of-pipeline-24h-1440-dark.png docs/pictures/pipeline-dark.png
+	cp artefacts/browser/first-sight-of-letter-390-light.png docs/pictures/letter-light.png
+	cp artefacts/browser/first-sight-of-letter-390-dark.png docs/pictures/letter-dark.png
 
 openapi: .venv/test-ready  ## docs/openapi.yaml, made anew from the views
 	$(BARE) $(BIN)/python manage.py spectacular --fail-on-warn --file docs/openapi.yaml

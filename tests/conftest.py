@@ -103,19 +103,26 @@ def _only_tests_are_kept_from_the_database(django_db_blocker: Any) -> None:
     BaseDatabaseWrapper.ensure_connection = ensure_connection  # type: ignore[assignment,method-assign]
 
 
-COMMANDS = {"promtool": "promtool", "browser": "chromium"}  # by the marker of those that need them
+def _left_out() -> dict[str, str]:
+    """The markers of what can't be asked here, and why not."""
+    left_out: dict[str, str] = {}
+    if not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        left_out |= {"postgresql": "this is SQLite", "once": "the run on PostgreSQL asks it"}
+    if not settings.REDIS_URL:
+        left_out["redis"] = "there is none"
+    for marker, program in {"promtool": "promtool", "browser": "chromium"}.items():
+        if not shutil.which(program):
+            left_out[marker] = f"{program} is not installed"
+    return left_out
+
+
+def pytest_report_header() -> str:
+    """What this run leaves out."""
+    return "left out: " + (", ".join(f"{marker} ({why})" for marker, why in _left_out().items()) or "nothing")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What only PostgreSQL, Redis or a program can be asked is left out where they are not, counted as deselected."""
-    absent = []
-    if not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
-        absent += ["postgresql", "once"]
-    if not settings.REDIS_URL:
-        absent.append("redis")
-    absent += [
-        name for name, command in {"promtool": "promtool", "browser": "chromium"}.items() if not shutil.which(command)
-    ]
-    left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
+    """What can't be asked here is left out, counted as deselected."""
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in _left_out())]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

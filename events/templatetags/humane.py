@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import template
+from django.utils import timezone
 from django.utils.timesince import timesince
 
 register = template.Library()
 
+A_MINUTE = timedelta(minutes=1)
 SHOWN = 200  # characters of an error in a list
 
 
@@ -29,7 +31,9 @@ def unlocalize(number: int) -> str:
 @register.filter
 def ago(moment: datetime | None) -> str:
     """How long ago a moment was, in its largest unit."""
-    return "at an unknown time" if moment is None else f"{timesince(moment, depth=1)} ago"
+    if moment is None:
+        return "at an unknown time"
+    return "just now" if timezone.now() - moment < A_MINUTE else f"{timesince(moment, depth=1)} ago"
 
 
 @register.filter

@@ -37,21 +37,25 @@ class Source:
 
     def __call__(self) -> int:
         self.asked += 1
-        for _ in range(self._asking):
+        for _ in range(self._asking if self.asked == 1 else 0):
             assert self._begun.acquire(timeout=30)
         return self.asked
 
 
 @pytest.mark.parametrize("tags", [(), ("t",)])
 def test_of_a_hundred_threads_one_loads(tags: tuple[str, ...]) -> None:
-    source = Source(ASKING)
+    for attempt in range(5):
+        source, mode = Source(ASKING), cache.backend.location.mode
 
-    def ask() -> int:
-        source.begin()
-        return cache.get_or_set("ns:threads", source, tags=tags)
+        def ask(key: str = f"ns:threads-{attempt}", source: Source = source) -> int:
+            source.begin()
+            return cache.get_or_set(key, source, tags=tags)
 
-    with ThreadPoolExecutor(ASKING) as threads:
-        answers = [future.result(30) for future in [threads.submit(ask) for _ in range(ASKING)]]
+        with ThreadPoolExecutor(ASKING) as threads:
+            answers = [future.result(30) for future in [threads.submit(ask) for _ in range(ASKING)]]
+        # A hundred threads may keep Redis waiting: where it was given up meanwhile, a second one may load.
+        if cache.backend.location.mode is mode:
+            break
 
     assert (answers, source.asked) == ([1] * ASKING, 1)
 

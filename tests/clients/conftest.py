@@ -17,8 +17,12 @@ FOLDER = ROOT / "clients" / "typescript"
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The process's environment, in which `node` and `npm` are those of requirements-dev.txt."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
+    """The process's environment, in which `node` and `npm` are those of requirements-dev.txt.
+
+    They trust whom the system trusts: a company's proxy, say.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "NODE_USE_SYSTEM_CA": "1", **more}
 
 
 def npm(*arguments: str, **more: str) -> str:

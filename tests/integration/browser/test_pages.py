@@ -59,6 +59,7 @@ def log(web: WebProcess, start: Callable[..., WorkerProcess]) -> None:
     night.fall(User.objects.get(username=roles.OPERATOR))
 
 
+FIRST_SIGHT = ("pipeline-24h", "letter")  # whose first sight the README shows
 # The rules about colours depend on the theme, those about places on the width: two of the four have both of each.
 JUDGED = {(390, "dark"), (1440, "light")}
 
@@ -76,6 +77,8 @@ def test_every_page_can_be_read_and_used_by_everybody(
         if path:
             visitor.go(path)
         look(f"{name}-{width}-{theme}")
+        if name in FIRST_SIGHT:
+            visitor.picture(f"first-sight-of-{name}-{width}-{theme}", whole=False)
 
     seen("login", "/admin/")
     visitor.log_in(roles.OPERATOR)

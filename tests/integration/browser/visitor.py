@@ -53,10 +53,10 @@ class Visitor:
             places = "; ".join(f"{node['target']} {node['failureSummary']}" for node in violation["nodes"][:3])
             self.complaints.append(f"{name}: {violation['id']}: {places}")
 
-    def picture(self, name: str) -> None:
-        """Keep a picture of the page, from top to bottom."""
+    def picture(self, name: str, *, whole: bool = True) -> None:
+        """Keep a picture of the page, from top to bottom, or of what one sees of it at first."""
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+        self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=whole)
 
     def _console(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
