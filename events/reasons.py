@@ -7,8 +7,9 @@ import re
 REASON_LENGTH = 200  # characters
 LOOKED_AT = 2_000  # characters of a message: a reason is at its beginning
 
-# `field: value; allowed: what`, as EnvelopeError and the processors of payloads say it. The value is the stranger's.
-_refusal = re.compile(r"([\w.$\[\]-]{1,60}): (.*?); allowed: (.*)", re.DOTALL).fullmatch
+# `field: value; allowed: what`, as EnvelopeError and the processors of payloads say it. The value is the stranger's,
+# and may spell "; allowed: " itself: what we allow comes last.
+_refusal = re.compile(r"([\w.$\[\]-]{1,60}): (.*); allowed: (.*)", re.DOTALL).fullmatch
 
 # In this order: what is quoted may hold anything, an AT-URI holds a DID, and each of them may hold numbers.
 _VARYING = tuple(
@@ -29,6 +30,7 @@ def reason_of(kind: str, message: str) -> str:
     """The reason of an error of the type named `kind` ('' where there is none) that says `message`.
 
     Two errors have one reason if they differ in numbers, ids and quoted values only; at most REASON_LENGTH characters.
+    It comes back from a form as it was: one line, printable, no space at either end.
     """
     message = message.strip()[:LOOKED_AT]
     refused = refusal_in(message)
@@ -40,7 +42,12 @@ def reason_of(kind: str, message: str) -> str:
         for pattern, name in _VARYING:
             text = pattern.sub(name, text)
     whole = f"{kind}: {text}" if kind and text else kind or text
-    return whole.strip()[:REASON_LENGTH]
+    return _printable(whole).strip()[:REASON_LENGTH].rstrip()
+
+
+def _printable(text: str) -> str:
+    """The text on one line; what has no shape of its own, or turns the direction of what follows, as a full stop."""
+    return "".join(char if char.isprintable() else "." for char in " ".join(text.split()))
 
 
 def refusal_in(message: str) -> tuple[str, str, str] | None:

@@ -50,6 +50,23 @@ def test_any_error_has_a_bounded_reason_without_line_ends(kind: str, message: st
     assert len(reason) <= REASON_LENGTH
 
 
+@given(st.text(), st.text(max_size=400))
+def test_a_reason_comes_back_from_a_form_as_it_was(kind: str, message: str) -> None:
+    for each in (message, f"field: {message}; allowed: {message}"):
+        reason = reason_of(kind, each)
+        assert reason.isprintable() or not reason
+        assert reason == reason.strip() == " ".join(reason.splitlines())
+
+
+def test_a_reason_that_is_cut_at_a_space_does_not_end_with_it() -> None:
+    assert reason_of("", "word " * 80) == ("word " * 40).strip()
+
+
+def test_a_strangers_value_that_spells_our_words_makes_no_reason_of_its_own() -> None:
+    evil = "type: 'x; allowed: \u202e<b>mine\n line 5'; allowed: 1-100 characters"
+    assert reason_of("", evil) == reason_of("", "type: 7; allowed: 1-100 characters")
+
+
 @given(st.integers(), st.integers())
 def test_numbers_never_part_a_reason(one: int, other: int) -> None:
     assert reason_of("E", f"row {one} of {other} is odd") == "E: row # of # is odd"
