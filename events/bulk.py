@@ -46,7 +46,7 @@ def decide(user: Any, verb: str, chosen: Filter, note: str = "") -> Decided:
     """Carry out a decision about all letters that match: now if they are few, else as a bulk action."""
     few = list(chosen.chosen().order_by().values_list("id", flat=True)[: AT_ONCE + 1])
     if len(few) <= AT_ONCE:
-        return Decided(changed=decide_about(user, verb, few, note))
+        return Decided(changed=decide_about(user, verb, few, note, among=chosen))
     now = timezone.now()
     with transaction.atomic():
         action = BulkAction.objects.create(
@@ -61,26 +61,32 @@ def decide(user: Any, verb: str, chosen: Filter, note: str = "") -> Decided:
     return Decided(action=action)
 
 
-def decide_about(user: Any, verb: str, ids: list[int], note: str = "") -> int:
-    """Requeue or discard these letters now, and write it in the admin's log; how many were still dead."""
+def decide_about(user: Any, verb: str, ids: list[int], note: str = "", *, among: Filter | None = None) -> int:
+    """Requeue or discard these letters now, those that are still dead and still `among` those meant; how many.
+
+    Each that was changed, and no other, has it in its history: they are locked before anything is said of them.
+    """
     with transaction.atomic():
-        letters = list(DeadLetter.objects.dead().filter(pk__in=ids).only("id", "event_id", "event_type"))
-        changed = _change(Event.objects.dead(), verb, ids, note)
-        if len(letters) == 1:
-            told = f"{_done(verb)}{': ' + note if note else ''}"
-            LogEntry.objects.log_actions(user.pk, letters, CHANGE, told, single_object=True)
-        elif letters:
-            _log(user, verb, changed, note)
+        letters: Any = (among or Filter()).chosen(DeadLetter.objects.dead()).filter(pk__in=ids).order_by("pk")
+        if verb == BulkAction.Verb.REQUEUE:
+            letters = letters.filter(raw=None)
+        held = list(letters.select_for_update().only("id", "event_id", "event_type"))
+        changed = _change(Event.objects.dead(), verb, [letter.pk for letter in held], note)
+        together = f", one of {changed} at once" if changed > 1 else ""
+        told = f"{_done(verb)}{together}{': ' + note if note else ''}"
+        if held:
+            LogEntry.objects.log_actions(user.pk, held, CHANGE, told)
     return changed
 
 
 def stop(action: BulkAction, user: AbstractBaseUser) -> bool:
     """End an action where it is; False if it has ended already. Waits for the batch in hand."""
     with transaction.atomic():
-        [held] = BulkAction.objects.select_for_update().filter(pk=action.pk)
-        if not held.running:
+        held = BulkAction.objects.select_for_update().filter(pk=action.pk).first()
+        if held is None or not held.running:
             return False
         _end(held, State.STOPPED, stopped_by=user)
+        LogEntry.objects.log_actions(user.pk, [held], CHANGE, f"stopped after {held.changed:,} dead letters")
     return True
 
 
@@ -127,21 +133,22 @@ def _end(action: BulkAction, state: State, stopped_by: Any = None) -> None:
     rows.update(state=state, ended_at=Now(), touched_at=Now(), stopped_by=stopped_by)
     if action.asked_by is not None:
         ending = " before it was stopped" if state == State.STOPPED else ""
-        _log(action.asked_by, action.verb, action.changed, action.note, f"{ending}, bulk action {action.pk}", action)
+        _log(action.asked_by, action, ending)
 
 
 def _change(dead: Any, verb: str, ids: list[int], note: str) -> int:
     return int(dead.requeue(ids) if verb == BulkAction.Verb.REQUEUE else dead.discard(ids, note=note))
 
 
-def _log(user: Any, verb: str, changed: int, note: str, more: str = "", action: BulkAction | None = None) -> None:
+def _log(user: Any, action: BulkAction, ending: str) -> None:
+    note = f": {action.note}" if action.note else ""
     LogEntry.objects.create(
         user_id=user.pk,
-        content_type=ContentType.objects.get_for_model(BulkAction if action else DeadLetter, for_concrete_model=False),
-        object_id=str(action.pk) if action else None,
-        object_repr=f"{changed:,} dead letters",
+        content_type=ContentType.objects.get_for_model(BulkAction),
+        object_id=str(action.pk),
+        object_repr=f"{action.changed:,} dead letters",
         action_flag=CHANGE,
-        change_message=f"{_done(verb)} {changed:,} dead letters{more}{': ' + note if note else ''}",
+        change_message=f"{_done(action.verb)} {action.changed:,} dead letters{ending}, bulk action {action.pk}{note}",
     )
 
 

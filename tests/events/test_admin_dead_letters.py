@@ -149,13 +149,15 @@ class TestDecisions:
         assert state(event) == "discarded"
         assert LogEntry.objects.get().get_change_message() == "discarded: spam"
 
-    def test_all_of_a_reason_are_one_entry_of_the_log(self, admin_client: Client) -> None:
+    def test_all_of_a_reason_have_it_in_their_histories(self, admin_client: Client) -> None:
         made = dead(5)
         [other] = dead(1, error="other")
         fields = {"scope": "filter", "reason": made[0].reason, "confirmed": 1}
         decide(admin_client, "requeue", **fields)
         assert {state(event) for event in made} == {"pending"} and state(other) == "dead"
-        assert LogEntry.objects.get().get_change_message() == "requeued 5 dead letters"
+        for event in made:
+            assert "requeued, one of 5 at once" in text(admin_client, f"{LIST}{event.pk}/history/")
+        assert "requeued" not in text(admin_client, f"{LIST}{other.pk}/history/")
 
     def test_what_dies_while_someone_thinks_about_it_is_not_meant(self, admin_client: Client) -> None:
         dead(2)

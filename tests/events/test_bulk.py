@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import override_settings
 from django.utils import timezone
 
@@ -104,7 +107,55 @@ def test_stopped_it_leaves_the_rest_and_says_how_far_it_came(operator: User) -> 
     assert bulk.stop(action, operator)
     assert not bulk.run_batch() and not bulk.stop(action, operator)
     assert Event.objects.dead().count() == 4
-    assert "requeued 3 dead letters before it was stopped" in LogEntry.objects.get().change_message
+    stopped, ended = LogEntry.objects.order_by("-pk")
+    assert "requeued 3 dead letters before it was stopped" in ended.change_message
+    assert (stopped.user, stopped.object_id, stopped.change_message) == (
+        operator,
+        str(action.pk),
+        "stopped after 3 dead letters",
+    )
+
+
+def test_whoever_stops_it_is_told_of_though_it_was_another_who_asked(operator: User) -> None:
+    dead(7)
+    action = ask(operator)
+    operator.delete()
+    other = User.objects.create(username="other")
+    assert bulk.stop(action, other)
+    assert LogEntry.objects.get().user == other
+
+
+def test_of_two_who_decide_about_the_same_letters_each_letter_has_one(operator: User) -> None:
+    ids = [letter.pk for letter in dead(60)]
+    together = Barrier(2)
+
+    def decide(_: int) -> int:
+        try:
+            together.wait(timeout=10)
+            return bulk.decide_about(operator, "requeue", ids)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as two:
+        changed = sum(two.map(decide, range(2)))
+    told = LogEntry.objects.values_list("object_id", flat=True)
+    assert changed == 60 and sorted(told) == sorted(str(pk) for pk in ids)
+
+
+def test_a_letter_that_is_no_longer_among_those_meant_is_left(operator: User) -> None:
+    one, other = dead(2)
+    Event.objects.filter(pk=other.pk).update(reason="died of something else meanwhile")
+    assert bulk.decide_about(operator, "discard", [one.pk, other.pk], "spam", among=Filter(reason=one.reason)) == 1
+    assert Event.objects.get(pk=other.pk).state == Event.State.DEAD
+
+
+def test_what_was_not_changed_is_not_said_to_be(operator: User) -> None:
+    one, gone, unstorable = dead(3)
+    Event.objects.filter(pk=gone.pk).update(state=Event.State.DONE)
+    Event.objects.filter(pk=unstorable.pk).update(raw=b"\0")
+    assert bulk.decide_about(operator, "requeue", [one.pk, gone.pk, unstorable.pk]) == 1
+    assert bulk.decide_about(operator, "requeue", [unstorable.pk]) == 0
+    assert [entry.object_id for entry in LogEntry.objects.all()] == [str(one.pk)]
 
 
 def test_a_batch_that_fails_moves_neither_letters_nor_cursor(operator: User, monkeypatch: pytest.MonkeyPatch) -> None:
