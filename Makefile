@@ -5,8 +5,9 @@ BIN := .venv/bin
 # Tools that import the settings must neither need nor read a developer's .env.
 BARE := ENV_FILE= DEBUG=1 DATABASE_URL=sqlite://:memory: REDIS_URL= CACHE_BACKEND=
 PYTEST := $(BIN)/python -m pytest
-# Most of a test's time is waiting for a server. Files stay whole: some share a server among their tests.
-TWO := -n 2 --dist loadfile
+# Most of a test's time is waiting for a server. Files stay whole, for some share a server among their tests, and in their
+# order: sorted by the number of tests, as is the default, the longest would come last and one process wait for it.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 run: .venv/run-ready  ## web server and worker on this machine; Ctrl-C stops both
 	@$(BIN)/python -m rhiz.launch

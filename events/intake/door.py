@@ -132,14 +132,15 @@ class IntakeDoor:
         """What is admitted after the database was asked what is pending."""
         asking = self._asking.submit(_ask, submission)
         asked = asyncio.wrap_future(asking)
+        in_time = False
         try:
-            await asyncio.wait({asked}, timeout=ADMISSION_PATIENCE)
+            in_time = bool((await asyncio.wait({asked}, timeout=ADMISSION_PATIENCE))[0])
         finally:
-            if not asked.done():
+            if not in_time:  # or the caller has gone
                 # A thread that asks goes on, and may reserve room that nobody needs any more.
                 asking.add_done_callback(_settle_unused)
                 asked.cancel()
-        if asked.cancelled():
+        if not in_time:
             raise ProblemError(problems.database_away())
         return asked.result()
 

@@ -202,6 +202,6 @@ class TestPages:
         assert "//" not in page.replace("<!DOCTYPE html>", "")
         assert not re.search(r"<style|style=|<script>|\son\w+=", page)
         sources = re.findall(r'(?:src|href)="([^"]+)"', page)
-        assert len(sources) == 4
+        assert len(sources) == 5
         for source in sources:
             assert api.get(source).status_code == 200, source
