@@ -20,54 +20,75 @@ CLOCK = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format=
 class FilterForm(forms.Form):
     """The filter as a form, all of it optional. Times are UTC."""
 
-    reason = forms.CharField(required=False, max_length=200)
+    reason = forms.CharField(required=False, max_length=200, strip=False)  # one is found as it is, or not at all
     event_type = forms.CharField(required=False, max_length=100, label="Type")
     did = forms.CharField(required=False, max_length=2048, label="DID")
     since = forms.DateTimeField(required=False, widget=CLOCK, label="Died since (UTC)")
     until = forms.DateTimeField(required=False, widget=CLOCK, label="Died before (UTC)")
 
+    # An empty reason is any; this asks for letters that have none.
+    unexplained = forms.BooleanField(required=False, widget=forms.HiddenInput, label="Without a reason")
     asked = forms.DateTimeField(required=False, widget=forms.HiddenInput, label="Dead by (UTC)")
 
     def chosen(self) -> Filter:
         """The filter; call it on a valid form only."""
-        return Filter(**{name: value or None for name, value in self.cleaned_data.items()})
+        given = {name: value or None for name, value in self.cleaned_data.items()}
+        if given.pop("unexplained"):
+            given["reason"] = ""
+        return Filter(**given)
 
 
 def hidden_fields(chosen: Filter) -> dict[str, str]:
     """A filter as the hidden fields of a form, or an address's query."""
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in chosen.given.items()}
+    given = chosen.given
+    if given.get("reason") == "":
+        del given["reason"]
+        given["unexplained"] = "1"
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
 
 
 def told(chosen: Filter) -> dict[str, str]:
     """A filter as people read it."""
     labels = {name: str(field.label or name.capitalize()) for name, field in FilterForm.base_fields.items()}
     return {
-        labels[name]: f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else value
+        labels[name]: f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else value or "none was recorded"
         for name, value in chosen.given.items()
     }
 
 
 def page_of(chosen: Filter, query: QueryDict) -> tuple[list[DeadLetter], str | None]:
-    """The letters of a page, the newest deaths first, and the key of the next page; None if this is the last."""
+    """The letters of a page, the newest deaths first, and the key of the next page; None if this is the last.
+
+    Letters without a time of death, buried by hand, come after all others: databases do not agree on their place.
+    """
     rows: QuerySet[Any] = chosen.chosen(DeadLetter.objects.dead()).defer("payload", "raw")
-    if key := _key(query.get("after", "")):
+    timed, untimed = rows.filter(finished_at__isnull=False), rows.filter(finished_at=None)
+    key = _key(query.get("after", ""))
+    if key is not None:
         died, last = key
-        # A range that an index begins at; of those that died in the same moment, the ones that were not shown.
-        rows = rows.filter(Q(finished_at__lt=died) | Q(id__lt=last), finished_at__lte=died)
-    letters = list(rows.order_by("-finished_at", "-id")[: PAGE + 1])
-    if len(letters) <= PAGE or letters[PAGE - 1].finished_at is None:
-        return letters[:PAGE], None
+        if died is None:
+            timed, untimed = timed.none(), untimed.filter(id__lt=last)
+        else:
+            # A range that an index begins at; of those that died in the same moment, the ones that were not shown.
+            timed = timed.filter(Q(finished_at__lt=died) | Q(id__lt=last), finished_at__lte=died)
+    letters = list(timed.order_by("-finished_at", "-id")[: PAGE + 1])
+    if len(letters) <= PAGE:
+        letters += untimed.order_by("-id")[: PAGE + 1 - len(letters)]
+    if len(letters) <= PAGE:
+        return letters, None
     end = letters[PAGE - 1]
-    return letters[:PAGE], f"{end.finished_at.isoformat()}_{end.pk}"
+    return letters[:PAGE], f"{end.finished_at.isoformat() if end.finished_at else ''}_{end.pk}"
 
 
-def _key(text: str) -> tuple[datetime, int] | None:
+def _key(text: str) -> tuple[datetime | None, int] | None:
     """The key in an address; None where there is none, or nonsense: then it is the first page."""
     died, _, last = text.rpartition("_")
+    if not (last.isascii() and last.isdecimal() and len(last) < 19):
+        return None
+    if text == f"_{last}":
+        return None, int(last)
     try:
         moment = parse_datetime(died)
     except ValueError:
         return None
-    if moment is None or moment.tzinfo is None or not (last.isascii() and last.isdecimal() and len(last) < 19):
-        return None
-    return moment, int(last)
+    return None if moment is None or moment.tzinfo is None else (moment, int(last))

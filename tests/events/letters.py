@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.test import Client
 from django.utils import timezone
 
 from events import roles
@@ -43,3 +44,10 @@ def user(role: str | None) -> User:
     if role:
         someone.groups.add(Group.objects.get(name=role))
     return someone
+
+
+def text(client: Client, path: str, **query: Any) -> str:
+    """A page that answers 200, as its source."""
+    response = client.get(path, query)
+    assert response.status_code == 200
+    return response.content.decode()
