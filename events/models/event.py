@@ -162,9 +162,13 @@ class Event(models.Model):
         Of two who mend the same letter one is first, even if it has died again since. The digest stays that of what
         was sent, so that a sender who repeats himself hears "duplicate" and undoes nothing.
         """
-        shown = Event.objects.dead().filter(pk=self.pk, finished_at=self.finished_at)
-        with transaction.atomic(using=shown.db):
-            return shown.update(payload=payload, raw=None) == 1 and self.requeue()
+        dead = Event.objects.dead().filter(pk=self.pk)
+        with transaction.atomic(using=dead.db):
+            held = dead.select_for_update().only("finished_at").first()
+            # Compared here: SQLite compares times as texts, and its own clock spells them in another way than Django.
+            if held is None or held.finished_at != self.finished_at:
+                return False
+            return dead.update(payload=payload, raw=None) == 1 and self.requeue()
 
     def discard(self, note: str = "") -> bool:
         """Give this event up; False if it had already ended otherwise."""

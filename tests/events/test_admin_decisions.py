@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db.models.functions import Now
 from django.test import Client
 
 from events import bulk
@@ -166,3 +167,15 @@ class TestEdit:
     def test_of_two_who_mend_a_letter_one_is_first(self, admin_client: Client, letter: Event) -> None:
         response = self.edit(admin_client, letter, GOOD, died="2001-01-01T00:00:00+00:00")
         assert response.status_code == 302 and state(letter) == "dead"
+
+    def test_a_letter_that_died_by_the_databases_clock_is_mended(self, admin_client: Client, letter: Event) -> None:
+        Event.objects.filter(pk=letter.pk).update(finished_at=Now())
+        assert self.edit(admin_client, letter, GOOD).status_code == 302
+        assert state(letter) == "pending"
+
+    def test_of_two_who_mend_it_at_the_same_time_one_payload_stands(self, letter: Event) -> None:
+        mine, his = Event.objects.get(pk=letter.pk), Event.objects.get(pk=letter.pk)
+        assert his.amend({"strength": 1})
+        Event.objects.filter(pk=letter.pk).update(state=Event.State.DEAD, finished_at=Now())  # it died again
+        assert not mine.amend({"strength": 2})
+        assert Event.objects.get(pk=letter.pk).payload == {"strength": 1}
