@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connections
 from django.utils import timezone
@@ -24,6 +24,8 @@ COARSE = 300
 FINE_KEPT = 25 * 3_600  # seconds: an hour more than is shown
 COARSE_KEPT = 31 * 24 * 3_600
 HASTE = 1.0  # seconds from the beginning of a slot, within which each worker looks at a time of its own
+
+AHEAD = timedelta(minutes=1)  # of now, from which on a sample is of a clock that was set back since
 
 KEPT = {FINE: FINE_KEPT, COARSE: COARSE_KEPT}
 
@@ -42,6 +44,9 @@ class Keeping:
         """Fill the present slot if it is empty, fold what has ended and forget what is old; whether it was empty."""
         now = _now(self.using)
         samples = Sample.objects.using(self.using)
+        # They would stand in the way: nothing would be sampled, nor folded, until that time came again.
+        for step in KEPT:
+            samples.filter(step=step, slot__gt=slot_of(now + AHEAD, step)).delete()
         if samples.filter(step=FINE, slot=slot_of(now, FINE)).exists():
             return False
         began = time.monotonic()

@@ -164,6 +164,22 @@ def test_the_table_stays_small_and_what_was_not_folded_in_time_is_folded_later(m
     assert content(coarse.order_by("slot")) == before
 
 
+@pytest.mark.django_db
+def test_a_clock_that_is_set_back_ends_neither_sampling_nor_folding(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = START
+    monkeypatch.setattr(keeping, "_now", lambda using: moment)
+    for step in range(3 * COARSE // FINE):
+        moment = START + timedelta(days=1, seconds=step * FINE)
+        assert Keeping().keep()
+    coarse = Sample.objects.filter(step=COARSE)
+    assert coarse.exists()
+    for step in range(2 * COARSE // FINE):
+        moment = START + timedelta(seconds=step * FINE)
+        assert Keeping().keep()
+    assert Sample.objects.latest("taken_at").taken_at == moment
+    assert [sample.slot for sample in coarse] == [slot_of(START, COARSE)]
+
+
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_two_that_keep_at_once_leave_what_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
