@@ -13,6 +13,9 @@ from events.models import Event
 from events.reasons import refusal_in
 from events.registry import Shape, processor_for
 from events.syntax import microseconds
+from events.visible import pretty, visible
+
+FIELDS = 200  # of a payload that are shown one by one
 
 
 class Complaint(msgspec.Struct, frozen=True):
@@ -53,15 +56,17 @@ def complaints(event: Event, payload: dict[str, Any]) -> list[Complaint]:
 
 
 def lines(payload: dict[str, Any], found: list[Complaint]) -> list[Line]:
-    """A payload field by field, what is wrong beside each; fields that are missed come last."""
+    """A payload field by field, what is wrong beside each; fields that are missed come last.
+
+    Of very many fields the first are shown, and those that are wrong; the others together.
+    """
     by_field = {complaint.field: complaint for complaint in found}
-    shown = [Line(name, pretty(value), by_field.pop(name, None)) for name, value in payload.items()]
-    return shown + [Line(name, None, complaint) for name, complaint in by_field.items() if name]
-
-
-def pretty(value: Any) -> str:
-    """A value as JSON for people."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    rest = {name: payload[name] for number, name in enumerate(payload) if number >= FIELDS and name not in by_field}
+    alone = [(name, value) for name, value in payload.items() if name not in rest]
+    shown = [Line(visible(name), pretty(value), by_field.pop(name, None)) for name, value in alone]
+    missed = [Line(name, None, complaint) for name, complaint in by_field.items() if name]
+    together = [Line(f"{len(rest):,} more fields", pretty(rest))] if rest else []
+    return shown + missed + together
 
 
 def _by_field(shape: Shape, payload: dict[str, Any]) -> list[Complaint]:

@@ -15,9 +15,11 @@ from django.urls import URLPattern, path
 from events.admin import decisions, mending
 from events.admin.letters import FilterForm, hidden_fields, page_of
 from events.admin.read_only import ReadOnly
-from events.complaints import complaints, lines
+from events.complaints import Complaint, complaints, lines
 from events.log.reasons import COUNTED, groups, types
 from events.models import BulkAction, DeadLetter, Event
+from events.reasons import reason_of
+from events.visible import last_line
 
 LISTED = 10_000  # letters that a list counts; then it says that there are more
 VERBS = ("requeue", "edit", "discard")
@@ -73,6 +75,7 @@ class DeadLetterAdmin(ReadOnly):
             attempts=letter.failures.order_by("-id"),
             lines=lines(letter.payload, found) if isinstance(letter.payload, dict) else [],
             complaints=found,
+            died_of=_died_of(letter, found),
             raw=None if letter.raw is None else ascii(bytes(letter.raw))[2:-1],
         )
         return render(request, "admin/events/deadletter/letter.html", context)
@@ -114,3 +117,10 @@ class DeadLetterAdmin(ReadOnly):
         self._check_view(request)
         if not request.user.has_perm(f"events.{verb}_deadletter"):
             raise PermissionDenied
+
+
+def _died_of(letter: DeadLetter, found: list[Complaint]) -> str:
+    """What ended it, unless the complaints about its payload say just that: its type may want something else by now."""
+    told = last_line(letter.last_error)
+    said = {reason_of("", f"{each.field}: {each.problem}; allowed: {each.allowed}") for each in found if each.field}
+    return "" if reason_of("", told) in said else told or "no error was recorded"

@@ -18,6 +18,7 @@ from django.utils import timezone
 from events.admin.links import event_link
 from events.admin.search import NEWEST, Wanted, find
 from events.models import Event
+from events.visible import last_line
 
 ROWS = 20  # of a section, at the most
 
@@ -75,7 +76,7 @@ def events_of(did: str, after: str) -> Rows:
 
 def outcome(event: Event) -> str:
     """What became of an event, in one line."""
-    reason = event.last_error.strip().rsplit("\n", 1)[-1][:200]
+    reason = last_line(event.last_error)
     if event.state == Event.State.PENDING and event.attempts:
         return f"tried again from {event.available_at:%H:%M:%S} on: {reason}"
     if event.state == Event.State.PENDING and event.available_at > timezone.now():

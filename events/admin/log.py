@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +21,7 @@ from events.admin.read_only import ReadOnly
 from events.admin.search import NEWEST, Page, find
 from events.models import Event
 from events.syntax import DID_ALLOWED, is_did
+from events.visible import pretty, visible
 
 FIELDS = (
     "event_id",
@@ -110,7 +110,7 @@ class LogAdmin(ReadOnly):
     @admin.display(description="error")
     def error(self, event: Event) -> SafeString | str:
         """Why it failed last, as it was written down."""
-        return format_html('<pre class="error">{}</pre>', event.last_error) if event.last_error else "-"
+        return format_html('<pre class="error">{}</pre>', visible(event.last_error)) if event.last_error else "-"
 
     @admin.display(description="tries")
     def tries(self, event: Event) -> str:
@@ -139,8 +139,9 @@ class LogAdmin(ReadOnly):
     def content(self, event: Event) -> SafeString:
         """The payload, indented; bytes that no JSON column can hold are shown escaped."""
         if event.raw is not None:
-            return format_html('<pre class="payload">{}</pre>', bytes(event.raw).decode("utf-8", "backslashreplace"))
-        return format_html('<pre class="payload">{}</pre>', json.dumps(event.payload, indent=2, ensure_ascii=False))
+            raw = bytes(event.raw).decode("utf-8", "backslashreplace")
+            return format_html('<pre class="payload">{}</pre>', visible(raw))
+        return format_html('<pre class="payload">{}</pre>', pretty(event.payload))
 
 
 def _moment(moment: datetime | None) -> str:

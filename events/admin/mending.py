@@ -11,11 +11,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from events.complaints import Complaint, complaints, pretty
+from events.complaints import Complaint, complaints
 from events.exceptions import EnvelopeError
 from events.log.faults import refuses_row
 from events.models import DeadLetter, Event
 from events.payload import PAYLOAD_ALLOWED, canonical
+from events.visible import pretty
 
 if TYPE_CHECKING:
     from events.admin.dead_letters import DeadLetterAdmin

@@ -56,7 +56,7 @@ class RequeueView(InternalView):
         selection = _selection(request)
         ids, more = _bounded(selection.dead().filter(raw=None))
         requeued = Event.objects.requeue(ids)
-        logger.info("dead letters requeued", events=requeued)
+        _tell("dead letters requeued", selection, requeued)
         return Response({"requeued": requeued, "more": more})
 
 
@@ -68,8 +68,14 @@ class DiscardView(InternalView):
         selection = _selection(request)
         ids, more = _bounded(selection.dead())
         discarded = Event.objects.dead().discard(ids, note=selection.note)
-        logger.info("dead letters discarded", events=discarded, note=selection.note)
+        _tell("dead letters discarded", selection, discarded)
         return Response({"discarded": discarded, "more": more})
+
+
+def _tell(what: str, selection: Selection, changed: int) -> None:
+    """A line of the log: the admin's own log takes users only, and a key is none."""
+    chosen = selection.filter.given if selection.filter else [str(event_id) for event_id in selection.ids or ()]
+    logger.info(what, events=changed, by="internal key", chosen=chosen, note=selection.note)
 
 
 def _selection(request: Request) -> Selection:

@@ -10,10 +10,13 @@ from django import template
 from django.utils import timezone
 from django.utils.timesince import timesince
 
+from events.visible import last_line, visible
+
 register = template.Library()
+register.filter("visible", visible)
+register.filter("last_line", last_line)
 
 A_MINUTE = timedelta(minutes=1)
-SHOWN = 200  # characters of an error in a list
 
 
 @register.filter
@@ -34,12 +37,6 @@ def ago(moment: datetime | None) -> str:
     if moment is None:
         return "at an unknown time"
     return "just now" if timezone.now() - moment < A_MINUTE else f"{timesince(moment, depth=1)} ago"
-
-
-@register.filter
-def last_line(error: str) -> str:
-    """The last line of an error: of a traceback, the one that names it."""
-    return error.strip().rpartition("\n")[2][:SHOWN]
 
 
 @register.simple_tag

@@ -116,6 +116,21 @@ class TestLetter:
         assert "an integer from 0 to 100" in page and "1-100 characters" in page
         assert page.count('class="wrong"') == 2
 
+    def test_what_it_died_of_is_told_though_its_payload_is_wrong_in_another_way_by_now(
+        self, admin_client: Client
+    ) -> None:
+        wrong = {"event_type": "relationship.created", "payload": {"strength": 300}}
+        [killer] = dead(1, error="the worker process died 3 times", **wrong)
+        [refused] = dead(1, error="strength: 300; allowed: an integer from 0 to 100", **wrong)
+        page = text(admin_client, f"{LIST}{killer.pk}/change/")
+        assert "It died of:</strong> the worker process died 3 times" in page and "an integer from 0 to 100" in page
+        assert "It died of" not in text(admin_client, f"{LIST}{refused.pk}/change/")
+
+    def test_a_letter_that_nobody_timed_or_explained_says_so(self, admin_client: Client) -> None:
+        [event] = dead(1, error="", finished_at=None)
+        page = text(admin_client, f"{LIST}{event.pk}/change/")
+        assert "no error was recorded" in page and "<dt>Ended</dt><dd>at an unknown time</dd>" in page
+
     def test_a_payload_that_the_log_cannot_hold_is_shown_escaped(self, admin_client: Client) -> None:
         [event] = dead(1, raw=b'{"a":"\\u0000\xff\x1b"}')
         assert "\\xff\\x1b" in text(admin_client, f"{LIST}{event.pk}/change/")

@@ -10,7 +10,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 from model_bakery import baker
+from structlog.testing import CapturingLogger
 
+from events.management.commands import requeue_dead
 from events.models import Event
 from events.worker import housekeeping
 from events.worker.housekeeping import prune
@@ -55,7 +57,9 @@ def test_the_command_says_how_many() -> None:
     assert out.getvalue() == "1 events pruned\n"
 
 
-def test_requeue_dead_takes_all_or_those_that_match() -> None:
+def test_requeue_dead_takes_all_or_those_that_match_and_leaves_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = CapturingLogger()
+    monkeypatch.setattr(requeue_dead, "logger", lines)
     for reason in ("ValueError: strength", "KeyError: uri"):
         event = aged(1, Event.State.DEAD)
         Event.objects.filter(pk=event.pk).update(last_error=reason)
@@ -63,3 +67,7 @@ def test_requeue_dead_takes_all_or_those_that_match() -> None:
     call_command("requeue_dead", reason="strength", stdout=out)
     call_command("requeue_dead", stdout=out)
     assert out.getvalue() == "1 events requeued\n" * 2
+    assert [(call.kwargs["by"], call.kwargs["chosen"]) for call in lines.calls] == [
+        ("requeue_dead", {"reason": "strength"}),
+        ("requeue_dead", {}),
+    ]

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from rest_framework.test import APIClient
+from structlog.testing import CapturingLogger
 
 from events.intake import dead_letter_views
 from events.models import Event
@@ -151,3 +152,18 @@ class TestRefusals:
 
     def test_more_than_1000_ids_are_413(self, api: APIClient, path: str) -> None:
         assert api.post(path, {"ids": [str(uuid4()) for _ in range(1_001)]}).status_code == 413
+
+
+@pytest.mark.parametrize("verb", ["requeue", "discard"])
+def test_a_decision_over_the_api_leaves_a_line_that_says_by_what_and_about_which(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    lines = CapturingLogger()
+    monkeypatch.setattr(dead_letter_views, "logger", lines)
+    one, _ = dead(2)
+    api.post(f"{LIST}/{verb}", {"ids": [str(one.event_id)], "note": "n"})
+    api.post(f"{LIST}/{verb}", {"filter": {"did": "did:plc:a"}})
+    assert [call.kwargs for call in lines.calls] == [
+        {"events": 1, "by": "internal key", "chosen": [str(one.event_id)], "note": "n"},
+        {"events": 1, "by": "internal key", "chosen": {"did": "did:plc:a"}, "note": ""},
+    ]

@@ -13,6 +13,7 @@ from events.admin.words import count, duration
 from events.log import backlog
 from events.models import Event, Worker
 from events.stats import PRIORITIES, Figures
+from events.visible import last_line
 
 DEEPEST = 8  # lanes shown
 HOLDING = 10  # DIDs shown
@@ -96,7 +97,7 @@ def holding(moment: datetime, *, using: str = "default") -> list[HoldingRow]:
     return [
         HoldingRow(
             event,
-            event.last_error.strip().rsplit("\n", 1)[-1][:200],
+            last_line(event.last_error),
             _in(event.available_at, moment),
             count(each.pending - 1, backlog.BEHIND - 2),
         )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from django.core.management.base import BaseCommand, CommandParser
 
 from events.dead_letters import Filter
+
+logger = structlog.stdlib.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -21,4 +24,7 @@ class Command(BaseCommand):
         dead = Filter(event_type=options["type"], did=options["did"]).chosen()
         if options["reason"]:
             dead = dead.filter(last_error__contains=options["reason"])
-        self.stdout.write(f"{dead.requeue()} events requeued")
+        requeued = dead.requeue()
+        chosen = {name: options[name] for name in ("type", "did", "reason") if options[name]}
+        logger.info("dead letters requeued", events=requeued, by="requeue_dead", chosen=chosen)
+        self.stdout.write(f"{requeued} events requeued")
