@@ -66,6 +66,8 @@ class DeadLetterAdmin(ReadOnly):
         """One letter: why it is dead, each attempt, and its payload beside what its type wants."""
         self._check_view(request)
         letter = self.letter(pk)
+        if letter.state != Event.State.DEAD and not request.user.has_perm("events.view_event"):
+            raise PermissionDenied  # the right to see the dead is none to see them all
         found = [] if letter.raw is not None else complaints(letter, letter.payload)
         context = self.context(
             request,

@@ -93,6 +93,15 @@ def test_each_decision_is_a_right_of_its_own(client: Client, letter: Event, righ
     assert (client.get(f"{LIST}{letter.pk}/edit/").status_code == 200) is (right == "edit")
 
 
+def test_who_may_see_the_dead_alone_does_not_see_others_by_their_numbers(client: Client, letter: Event) -> None:
+    someone = user(None)
+    someone.user_permissions.add(Permission.objects.get(codename="view_deadletter"))
+    client.force_login(someone)
+    alive = Event.objects.create(event_type="t", did="did:plc:a")
+    assert client.get(f"{LIST}{letter.pk}/change/").status_code == 200
+    assert client.get(f"{LIST}{alive.pk}/change/").status_code == 403
+
+
 @pytest.mark.django_db(transaction=True)
 def test_migrating_makes_the_groups_once_and_leaves_what_was_changed_in_them() -> None:
     Group.objects.all().delete()
