@@ -9,6 +9,7 @@ import msgspec
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 
 from events import bulk
@@ -76,8 +77,8 @@ def _carry_out(request: HttpRequest, verb: str, chosen: Filter | None, ids: list
         if decided.action is not None:
             return HttpResponseRedirect(reverse("admin:events_bulkaction_change", args=[decided.action.pk]))
         changed, left = decided.changed, chosen.count(bulk.AT_ONCE)
-    messages.success(request, f"{changed} dead letters {DONE[verb]}.")
+    messages.success(request, f"{changed} dead letter{pluralize(changed)} {DONE[verb]}.")
     if left:
-        words = f"{left} were left as they are: no longer dead, or with a payload that can't be stored."
+        words = f"Left as they are: {left}, no longer dead or with a payload that can't be stored."
         messages.warning(request, words)
     return HttpResponseRedirect(reverse(LIST))

@@ -43,7 +43,7 @@ class TestDecisions:
 
     def test_requeue_selected(self, admin_client: Client) -> None:
         one, two = dead(2)
-        assert "1 dead letters requeued" in decide(admin_client, "requeue", one, confirmed=1).content.decode()
+        assert "1 dead letter requeued" in decide(admin_client, "requeue", one, confirmed=1).content.decode()
         assert (state(one), state(two)) == ("pending", "dead")
         assert LogEntry.objects.get().get_change_message() == "requeued"
 
@@ -87,7 +87,10 @@ class TestDecisions:
 
     def test_a_payload_that_cannot_be_stored_stays_dead(self, admin_client: Client) -> None:
         [event] = dead(1, raw=b'{"a": "\\u0000"}')
-        assert "1 were left as they are" in decide(admin_client, "requeue", event, confirmed=1).content.decode()
+        assert (
+            "Left as they are: 1, no longer dead"
+            in decide(admin_client, "requeue", event, confirmed=1).content.decode()
+        )
         assert state(event) == "dead"
 
     def test_many_are_left_to_the_workers(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,4 +87,4 @@ def test_an_operator_logs_in_and_requeues(browser: httpx.Client, proxy: Proxy, m
     done = _post(browser, DECIDE, page, verb="requeue", scope="selected", selected=letter.pk, confirmed="1")
     assert done.status_code == 302
     assert Event.objects.get().state == Event.State.PENDING
-    assert "1 dead letters requeued" in browser.get(LIST).text  # the session is still known
+    assert "1 dead letter requeued" in browser.get(LIST).text  # the session is still known
