@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -25,6 +25,15 @@ class Filter(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     asked: Moment | None = None  # had died by then: what a decision of that moment is about
 
     LOOKUPS = {"since": "finished_at__gte", "until": "finished_at__lt"}
+
+    def __post_init__(self) -> None:
+        # PostgreSQL takes no offset of 16 hours or more, which RFC 3339 allows.
+        for name in ("since", "until", "asked"):
+            moment = getattr(self, name)
+            try:
+                setattr(self, name, moment and moment.astimezone(UTC))
+            except OverflowError:
+                raise ValueError(f"{name}: {moment} is not in the years 1 to 9999 of UTC") from None
 
     @property
     def given(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from events.intake.views import NothingView
@@ -16,7 +16,7 @@ urlpatterns = [
     path("", include("health.urls")),
     path("internal/", include("events.urls")),
     path("internal/graph/", include("rhiz.graph.urls")),
-    path("internal/<path:rest>", NothingView.as_view()),
+    re_path(r"^internal/", NothingView.as_view()),  # whatever follows, line ends too
     path("admin/events/", RedirectView.as_view(pattern_name="admin:events_pipeline_changelist")),
     path("admin/", admin.site.urls),
 ]

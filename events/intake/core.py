@@ -131,7 +131,7 @@ def settle(submission: Submission, appended: list[Appended], room: Admission | N
 
 def failure(error: Exception, name: Name) -> Problem:
     """The problem that one of APPEND_FAILURES is to the caller. A wrong setting is no reason to lose an event."""
-    logger.warning("events were not appended", exc_info=error, request_id=name.request_id)
+    logger.warning("events were not appended", error=f"{type(error).__name__}: {error}", request_id=name.request_id)
     return problems.wrong_lanes() if isinstance(error, LaneCountError) else problems.database_away()
 
 

@@ -167,3 +167,13 @@ def test_a_decision_over_the_api_leaves_a_line_that_says_by_what_and_about_which
         {"events": 1, "by": "internal key", "chosen": [str(one.event_id)], "note": "n"},
         {"events": 1, "by": "internal key", "chosen": {"did": "did:plc:a"}, "note": ""},
     ]
+
+
+@pytest.mark.parametrize(
+    ("since", "status"),
+    [("0039-04-22T20:11:46-23:28", 200), ("2026-11-23T00:00:00+23:59", 200), ("0001-01-01T00:00:00+01:00", 400)],
+)
+def test_moments_far_from_utc_are_understood_or_refused(api: APIClient, since: str, status: int) -> None:
+    body = {"filter": {"since": since}, "note": "long ago"}
+    answer = api.post("/internal/events/dead-letter/discard", body, format="json")
+    assert answer.status_code == status, answer.content

@@ -182,7 +182,10 @@ class TestPages:
         json_form = api.get("/internal/schema", headers={"Accept": "application/vnd.oai.openapi+json"})
         assert json.loads(json_form.content)["paths"].keys() == document()["paths"].keys()
 
-    @pytest.mark.parametrize("path", ["/internal/schema", "/internal/docs", "/internal/nowhere", "/internal/events/x"])
+    @pytest.mark.parametrize(
+        "path",
+        ["/internal/schema", "/internal/docs", "/internal/nowhere", "/internal/events/x", "/internal/events/%0A"],
+    )
     def test_they_need_the_key_or_a_staff_session(self, client: Client, path: str) -> None:
         assert client.get(path).status_code == 401
         client.force_login(User.objects.create_user("operator", is_staff=True))
