@@ -67,9 +67,7 @@ class _Lazy:
             raise AttributeError(name) from None
 
     def _forget(self, **_: object) -> None:
-        read = self._read
-        vars(self).clear()
-        self._read = read
+        self.__dict__ = {"_read": self._read}
 
 
 conf: EventConf = _Lazy(EventConf.from_settings)  # type: ignore[assignment]

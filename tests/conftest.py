@@ -123,6 +123,7 @@ def pytest_report_header() -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What can't be asked here is left out, counted as deselected."""
-    left_out = [item for item in items if any(item.get_closest_marker(name) for name in _left_out())]
+    absent = _left_out()
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

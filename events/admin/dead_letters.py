@@ -16,6 +16,7 @@ from events.admin import decisions, mending
 from events.admin.letters import FilterForm, hidden_fields, page_of
 from events.admin.read_only import ReadOnly
 from events.complaints import Complaint, complaints, lines
+from events.exceptions import EnvelopeError
 from events.log.reasons import COUNTED, groups, types
 from events.models import BulkAction, DeadLetter, Event
 from events.reasons import reason_of
@@ -124,5 +125,5 @@ class DeadLetterAdmin(ReadOnly):
 def _died_of(letter: DeadLetter, found: list[Complaint]) -> str:
     """What ended it, unless the complaints about its payload say just that: its type may want something else by now."""
     told = last_line(letter.last_error)
-    said = {reason_of("", f"{each.field}: {each.problem}; allowed: {each.allowed}") for each in found if each.field}
+    said = {reason_of("", str(EnvelopeError(each.field, each.problem, each.allowed))) for each in found if each.field}
     return "" if reason_of("", told) in said else told or "no error was recorded"

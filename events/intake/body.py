@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
+from events import conf
 from events.intake import problems
 from events.intake.problems import ProblemError
 
@@ -18,7 +18,7 @@ def read_body(request: HttpRequest) -> bytes:
     Raises ProblemError: 413 when it is over INTERNAL_BODY_LIMIT, before anything is parsed; 400 when the
     connection ended before the length that was declared.
     """
-    limit: int = settings.INTERNAL_BODY_LIMIT
+    limit = conf.intake.body_limit
     declared = declared_length(request.META.get("CONTENT_LENGTH") or "")
     if declared > limit:
         raise ProblemError(problems.body_too_large(limit))

@@ -98,11 +98,8 @@ class IntakeDoor:
             if not keys.is_key(key):
                 return WRONG_KEY.answer()
             body = await upload.read(receive, _text(headers, b"content-length"))
-            self._flight.enter()
-            try:
+            with self._flight:
                 return await self._accept(body, headers, name)
-            finally:
-                self._flight.leave()
         except ProblemError as error:
             return error.problem.answer()
         finally:

@@ -7,8 +7,6 @@ they arrive.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from events import conf
 from events.intake import problems
@@ -25,24 +23,14 @@ class Flight:
         self.requests = 0
         self.bytes = 0
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """A place for one request whose body is complete. Raises ProblemError, 503, when there is none."""
-        self.enter()
-        try:
-            yield
-        finally:
-            self.leave()
-
-    def enter(self) -> None:
-        """Take a place, to `leave` in the end. Raises ProblemError, 503, when there is none."""
         with self._figures:
             if self.requests >= conf.intake.in_flight_limit:
                 raise ProblemError(problems.too_busy())
             self.requests += 1
 
-    def leave(self) -> None:
-        """Give a place back."""
+    def __exit__(self, *_: object) -> None:
         with self._figures:
             self.requests -= 1
 

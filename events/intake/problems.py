@@ -105,25 +105,25 @@ def rate_limited(retry_after: int, limit: int, seconds: int, *, split: bool = Fa
 def at_capacity(retry_after: int) -> Problem:
     """503: too much is pending; come back in `retry_after` seconds."""
     detail = f"too many events are pending; try again in {retry_after} s"
-    return Problem(503, "at-capacity", detail, {"retry_after": retry_after}, {"Retry-After": str(retry_after)})
+    return _come_back("at-capacity", detail, retry_after)
 
 
 def database_away() -> Problem:
     """503: the database did not answer, or its answer was lost; repeating the request is safe."""
     detail = f"the database can't be reached; try again in {DATABASE_RETRY} s, with the same event_id"
-    return Problem(503, "database-away", detail, {"retry_after": DATABASE_RETRY}, {"Retry-After": str(DATABASE_RETRY)})
+    return _come_back("database-away", detail, DATABASE_RETRY)
 
 
 def wrong_lanes() -> Problem:
     """503: this process is set up for another log; nothing was appended, and an operator must mend it."""
     detail = f"this service is set up for another number of lanes than its log has; try again in {SETUP_RETRY} s"
-    return Problem(503, "wrong-lanes", detail, {"retry_after": SETUP_RETRY}, {"Retry-After": str(SETUP_RETRY)})
+    return _come_back("wrong-lanes", detail, SETUP_RETRY)
 
 
 def too_busy() -> Problem:
     """503: this process has as many requests, or bytes of them, in hand as it takes; nothing was read into the log."""
     detail = f"too many requests wait for their commit; try again in {BUSY_RETRY} s"
-    return Problem(503, "too-busy", detail, {"retry_after": BUSY_RETRY}, {"Retry-After": str(BUSY_RETRY)})
+    return _come_back("too-busy", detail, BUSY_RETRY)
 
 
 def body_too_slow(seconds: float) -> Problem:
@@ -131,3 +131,7 @@ def body_too_slow(seconds: float) -> Problem:
     allowed = f"a piece every {seconds:g} s, and the whole soon after"
     members = {"field": "body", "problem": "it arrives too slowly", "allowed": allowed}
     return Problem(408, "too-slow", f"body: it arrives too slowly; allowed: {allowed}", members)
+
+
+def _come_back(kind: str, detail: str, seconds: int) -> Problem:
+    return Problem(503, kind, detail, {"retry_after": seconds}, {"Retry-After": str(seconds)})

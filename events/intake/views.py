@@ -26,7 +26,7 @@ class EventsView(InternalView):
         body = read_body(request._request)
         headers = request.headers
         # The server has more threads than the database takes appends at once: the others are refused, not queued.
-        with flight.place():
+        with flight:
             return response(core.receive(body, headers.get("Content-Type", ""), headers.get("Content-Encoding", "")))
 
 

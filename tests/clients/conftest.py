@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.web import KEY, WebServer
-from tests.integration.conftest import ROOT
+from tests.integration.conftest import ROOT, database_url, eventually
+from tests.integration.web import WebProcess
 
+KEY = "a-key-for-the-indexer-0123456789-abcdefghij"
 FOLDER = ROOT / "clients" / "typescript"
 
 
@@ -51,19 +52,25 @@ def installed() -> None:
 
 
 @pytest.fixture
-def web(transactional_db: None, tmp_path: Path) -> Iterator[WebServer]:
-    """A web server that answers."""
+def web(transactional_db: None, tmp_path: Path) -> Iterator[WebProcess]:
+    """A web server with the project's own settings that answers."""
     log = tmp_path / "web.log"
-    server = WebServer(log)
-    try:
-        server.start()
+    settings = {
+        "DJANGO_SETTINGS_MODULE": "rhiz.settings",
+        "DEBUG": "0",
+        "SECRET_KEY": "a-secret-for-the-web-server-0123456789-abcdefghij",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "INTERNAL_API_KEY": KEY,
+        "INTERNAL_RATE_LIMIT": "100000000/second",
+        "LOG_LEVEL": "WARNING",
+    }
+    with WebProcess(database_url(), log=log, **settings) as server:
+        eventually(server.answers, within=60, what="the web server answers")
         yield server
-    finally:
-        server.kill()
     assert "Traceback" not in log.read_text()
 
 
 @pytest.fixture
-def address(web: WebServer) -> dict[str, str]:
+def address(web: WebProcess) -> dict[str, str]:
     """What the client's tests must know of the server."""
-    return {"RHIZ_URL": web.url, "RHIZ_KEY": KEY}
+    return {"RHIZ_URL": web.address, "RHIZ_KEY": KEY}

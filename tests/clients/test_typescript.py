@@ -10,7 +10,8 @@ import pytest
 
 from tests.clients import ledger
 from tests.clients.conftest import FOLDER, environment, npm
-from tests.clients.web import WebServer
+from tests.integration.conftest import eventually
+from tests.integration.web import WebProcess
 
 KILLS = 4
 FIREHOSE_EVENTS = 4_000
@@ -40,7 +41,7 @@ def test_its_own_tests_pass(address: dict[str, str]) -> None:
     assert ledger.is_whole(ledger.numbers("did:fault:"), FAULTS_EVENTS)
 
 
-def test_nothing_is_lost_or_doubled_while_the_web_server_is_killed(web: WebServer, address: dict[str, str]) -> None:
+def test_nothing_is_lost_or_doubled_while_the_web_server_is_killed(web: WebProcess, address: dict[str, str]) -> None:
     npm("exec", "tsc", "--", "--project", "tsconfig.test.json")
     firehose = subprocess.Popen(
         ["node", "build/test/firehose.js", str(FIREHOSE_EVENTS), "1"],
@@ -56,6 +57,7 @@ def test_nothing_is_lost_or_doubled_while_the_web_server_is_killed(web: WebServe
             assert firehose.stdout.readline() == "tenth\n"
             web.kill()
             web.start()
+            eventually(web.answers, within=60)
         *_, summary = firehose.stdout.read().splitlines()
         assert firehose.wait(60) == 0
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 
 import httpx
@@ -17,9 +19,11 @@ from tests.servers import free_port
 class WebProcess:
     """One uvicorn with `rhiz.asgi:application`, on a port that stays its own when it is killed and started again."""
 
-    def __init__(self, url: str, **environment: str) -> None:
+    def __init__(self, url: str, *, log: Path | None = None, **environment: str) -> None:
+        """`url` is its database's; what it says goes to `log`, else where the tests' own lines go."""
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
+        self._log = log
         self._environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -40,9 +44,15 @@ class WebProcess:
     def start(self) -> None:
         """Start it; it answers some seconds later."""
         command = [sys.executable, "-m", "uvicorn", "rhiz.asgi:application", "--port", str(self.port)]
-        self.process = subprocess.Popen(
-            [*command, "--no-access-log", "--log-level", "error"], cwd=ROOT, env=self._environment
-        )
+        with ExitStack() as opened:
+            lines = opened.enter_context(self._log.open("ab")) if self._log else None
+            self.process = subprocess.Popen(
+                [*command, "--no-access-log", "--log-level", "error"],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=lines,
+                stderr=lines and subprocess.STDOUT,
+            )
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from django.template.defaultfilters import pluralize
+
 from events.admin.words import count, duration
 from events.conf import conf
 from events.stats import FULL_SHARE, Figures
@@ -132,7 +134,7 @@ def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
         yield Notice(
             "warning",
             "Dead letters growing",
-            f"In the last hour {_events(count(condition.died), 'died')}. None is lost: each is kept, with its reason.",
+            f"In the last hour {_events(condition.died)} died. None is lost: each is kept, with its reason.",
             "Mend the cause, then requeue them.",
             DEAD_LETTERS,
             "Reasons, and requeue",
@@ -141,7 +143,7 @@ def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
         yield Notice(
             "note",
             "Dead letters",
-            f"{_events(count(now.depth.dead, now.capacity), 'dead')}; none died within the last hour.",
+            f"{_events(now.depth.dead, now.capacity)} dead; none died within the last hour.",
             "Requeue or discard them.",
             DEAD_LETTERS,
             "Reasons, and requeue",
@@ -161,15 +163,15 @@ def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
             "note",
             "Waiting",
             f"For a next try, or behind one of their DID that does: "
-            f"{_events(count(now.depth.waiting + now.depth.suspects, now.capacity))}.",
+            f"{_events(now.depth.waiting + now.depth.suspects, now.capacity)}.",
             "It goes on by itself.",
             HOLDING,
             "Who holds them up",
         )
 
 
-def _events(number: str, word: str = "") -> str:
-    return f"{number} event{'' if number == '1' else 's'} {word}".rstrip()
+def _events(number: int, limit: int | None = None) -> str:
+    return f"{count(number, limit)} event{pluralize(number)}"
 
 
 def _healthy(now: Figures | None) -> str:

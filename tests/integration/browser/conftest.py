@@ -7,12 +7,11 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group, User
 from playwright.sync_api import Browser, sync_playwright
 
 from events import roles
 from events.models import Lane
+from tests.events.letters import user
 from tests.integration.browser.visitor import HEIGHTS, PASSWORD, Visitor
 from tests.integration.conftest import database_url, eventually
 from tests.integration.web import WebProcess
@@ -20,12 +19,11 @@ from tests.integration.web import WebProcess
 
 @pytest.fixture
 def web(transactional_db: None) -> Iterator[WebProcess]:
-    """A web server on an empty log, whose users are an operator and a viewer."""
+    """A web server on an empty log, whose user is an operator."""
     Lane.ensure()
-    roles.make()
-    for role in (roles.OPERATOR, roles.VIEWER):
-        user = User.objects.create(username=role, is_staff=True, password=make_password(PASSWORD))
-        user.groups.add(Group.objects.get(name=role))
+    operator = user(roles.OPERATOR)
+    operator.set_password(PASSWORD)
+    operator.save()
     with WebProcess(database_url(), DEBUG="1") as server:
         eventually(server.answers)
         yield server
