@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from events.admin.pipeline.charts import ROWS, Line, chart
@@ -38,6 +38,7 @@ def strokes(root: ElementTree.Element, kind: str) -> list[str]:
 value = st.none() | st.floats(0, 1e6)
 
 
+@example([[5e-324]], "1h", False)
 @given(st.lists(st.lists(value, max_size=30), min_size=1, max_size=5), st.sampled_from(sorted(WINDOWS)), st.booleans())
 def test_nothing_in_it_is_refused_by_a_strict_policy(values: list[list[float | None]], window: str, log: bool) -> None:
     root = drawn(

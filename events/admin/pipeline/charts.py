@@ -25,6 +25,7 @@ MARKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 300.0, 
 UNWANTED = ("defs", "style", "script", "title")
 # Seconds between two labels of the time, and their form.
 TICKS = {"1h": (900, "%H:%M"), "24h": (6 * 3_600, "%H:%M"), "7d": (86_400, "%a"), "30d": (7 * 86_400, "%d %b")}
+LEAST = 1e-9  # that is drawn as more than nothing: of the smallest floats the library can make no scale
 
 
 class Line(NamedTuple):
@@ -125,7 +126,7 @@ def _draw(
     known = [value for line in lines for _, value in line.points if value is not None]
     if logarithmic and known:
         drawing.y_labels = [log10(mark) for mark in _marks(max(min(known), MARKS[0]), max(known))]
-    elif not any(known):
+    elif max(known, default=0.0) < LEAST:
         drawing.range = (0, 1)
         drawing.y_labels = [0, 1]
     for line in lines:
