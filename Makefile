@@ -1,4 +1,4 @@
-.PHONY: run test lint proof bench openapi pictures
+.PHONY: run test lint proof mutants bench openapi pictures
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,6 +37,9 @@ openapi: .venv/test-ready  ## docs/openapi.yaml, made anew from the views
 proof: .venv/test-ready  ## what is too long for every run
 	$(BIN)/python -m tests.servers -- $(PYTEST) -m proof --timeout 3600
 	env -u DATABASE_URL -u REDIS_URL -u CACHE_BACKEND $(PYTEST) -m proof --timeout 3600
+
+mutants: .venv/test-ready  ## takes each rule of the log out of a copy of the code, and sees its tests fail; NAMES="..." for some
+	$(BIN)/python -m tests.servers -- $(BIN)/python -m tests.mutants $(NAMES)
 
 bench: .venv/bench-ready  ## measurements beside peers, on a PostgreSQL of its own
 	$(BIN)/python -m benchmarks

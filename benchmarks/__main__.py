@@ -7,9 +7,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from benchmarks import append, cache, drain, history, intake, latency, memory, report, sqlite
+from benchmarks import (
+    append,
+    cache,
+    concurrency,
+    drain,
+    endtoend,
+    endurance,
+    history,
+    intake,
+    latency,
+    memory,
+    report,
+    sqlite,
+    wal,
+)
 from benchmarks.machine import describe
 from benchmarks.scale import FULL, QUICK, Scale
 from benchmarks.server import Server
@@ -18,12 +33,16 @@ from tests.servers import postgresql
 PARTS: dict[str, Callable[[Server, Scale], dict[str, Any]]] = {
     "append": append.measure,
     "drain": drain.measure,
+    "concurrency": concurrency.measure,
     "latency": latency.measure,
+    "wal": wal.measure,
     "intake": intake.measure,
+    "endtoend": endtoend.measure,
     "history": history.measure,
     "sqlite": sqlite.measure,
     "memory": memory.measure,
     "cache": cache.measure,
+    "endurance": endurance.measure,
 }
 
 
@@ -31,13 +50,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"which to measure: {', '.join(PARTS)}; all if none")
     parser.add_argument("--quick", action="store_true", help="small numbers: only to see that everything works")
-    parser.add_argument("--rounds", type=int, help="how often each race is run; the median counts (3; 1 with --quick)")
+    parser.add_argument("--rounds", type=int, help="repetitions; the median counts (3; 1 with --quick)")
+    parser.add_argument(
+        "--before", type=Path, metavar="PATH", help="a checkout of an older commit: its SQLite drain is the reference"
+    )
     parser.add_argument("--server", metavar="URL", help="a PostgreSQL to measure on (bench_* databases are made anew)")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     scale = QUICK if options.quick else FULL
-    scale = replace(scale, rounds=options.rounds or scale.rounds)
+    scale = replace(scale, rounds=options.rounds or scale.rounds, before=options.before)
     begun = time.monotonic()
     with _server(options.server) as server:
         machine = describe(server)
@@ -54,7 +76,7 @@ def main() -> None:
 
 @contextmanager
 def _server(url: str | None) -> Iterator[Server]:
-    """The server at `url`, else one of our own for as long as it takes."""
+    """Yield the server at `url`, or else a fresh one that lives as long as the block."""
     if url:
         yield Server(url)
     else:

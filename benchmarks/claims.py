@@ -1,8 +1,8 @@
-"""A process that claims batches from a deep log and lets them go again: the cost of finding work, by itself.
+"""A process that chooses batches from a deep log without applying them: the cost of finding work, by itself.
 
     python -m benchmarks.claims COUNT
 
-prints the seconds of each claim: of one lane, as a worker with much to do takes it.
+prints the seconds that each took: of one lane, as a worker in a deep log chooses it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ import django
 
 def claim(count: int) -> None:
     from events.conf import conf
-    from events.models import Lane
-    from events.worker.batch import Take, peek
-    from events.worker.floors import NONE
+    from events.worker.batch import BatchRequest, peek_batch
 
-    Lane.ensure()
     took = []
     for _ in range(count):
         start = time.perf_counter()
-        claimed = peek(Take(share=1, limit=conf.batch_size), NONE)
+        claimed = peek_batch(BatchRequest(share=1, limit=conf.batch_size))
         took.append(time.perf_counter() - start)
         if not claimed.read:
             raise SystemExit("nothing to claim")

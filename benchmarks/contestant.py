@@ -1,12 +1,15 @@
-"""Whoever is measured emptying a queue, and the race itself: the same for all.
+"""Whatever is measured emptying a queue, and the race itself: the same for all.
 
-The queue is filled first. Its table is then held by a lock, so that worker processes start, connect, and wait at
-their first look for work; when all of them wait, the lock is let go and the clock of the server is read. It stops
-at the last completion that the database knows of. Starting and ending of processes are not in the figure.
+The queue is filled first. Its table is then locked, so that worker processes start, connect, and wait at their first
+look for work. When all of them wait, the lock is released and the clock of the server is read. It stops at the last
+completion that the database records. Starting and ending processes are not in the figure.
 """
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,7 +27,7 @@ class Contestant(Protocol):
 
     name: str
     url: str  # of its database
-    table: str  # that its workers look for work in
+    table: str  # in which its workers look for work
 
     @property
     def finished(self) -> str:
@@ -58,17 +61,26 @@ def race(server: Server, contestant: Contestant, events: int, processes: int) ->
     """Fill the queue, and let `processes` empty it."""
     contestant.fill(events)
     server.checkpoint()
-    with psycopg.connect(contestant.url) as gate:
-        gate.execute(f"lock table {contestant.table} in access exclusive mode")
-        with running(contestant.command(), contestant.environ(), processes) as started:
-            wait_until(lambda: _waiting(contestant) >= processes, START, f"{contestant.name}: workers at the gate")
-            begun = _now(gate)
-            gate.commit()
-            wait_for_end(started, START + events / SLOWEST)
+    with gate(contestant, contestant.command(), processes) as (opened, started):
+        begun = _now(opened)
+        opened.commit()
+        wait_for_end(started, START + events / SLOWEST)
     count, last = row(contestant.url, contestant.finished)
     if count != events:
         raise BenchmarkError(f"{contestant.name} completed {count:.0f} of {events} events")
     return Race(contestant.name, processes, events, last - begun)
+
+
+@contextmanager
+def gate(
+    contestant: Contestant, command: list[str], processes: int
+) -> Iterator[tuple[psycopg.Connection, list[subprocess.Popen[bytes]]]]:
+    """Start `processes` that wait for the table, locked by the connection that is yielded: its commit starts them."""
+    with psycopg.connect(contestant.url) as connection:
+        connection.execute(f"lock table {contestant.table} in access exclusive mode")
+        with running(command, contestant.environ(), processes) as started:
+            wait_until(lambda: _waiting(contestant) >= processes, START, f"{contestant.name}: workers at the gate")
+            yield connection, started
 
 
 def _now(connection: psycopg.Connection) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def median(values: Iterable[float]) -> float:
@@ -10,6 +10,11 @@ def median(values: Iterable[float]) -> float:
     ordered = sorted(values)
     half, odd = divmod(len(ordered), 2)
     return ordered[half] if odd else (ordered[half - 1] + ordered[half]) / 2
+
+
+def medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The median of each figure over runs that all have the same."""
+    return {key: median(run[key] for run in runs) for key in runs[0]}
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -17,8 +17,8 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -31,28 +31,17 @@ WARM_UP = 1.5  # seconds that do not count
 END_OF_HEAD = b"\r\n\r\n"
 
 
-class Load:
-    """What all connections share: the requests, and what came of them."""
+class Load(Protocol):
+    """What all connections share: it decides what they send, and when."""
 
-    def __init__(self, requests: Iterator[bytes], seconds: float) -> None:
-        self.requests = requests
-        self.begins = time.perf_counter() + WARM_UP
-        self.ends = self.begins + seconds
-        self.seconds: list[float] = []
-        self.statuses: Counter[int] = Counter()
-        self.open = 0
-        self.finished = asyncio.Event()
+    def ready(self, connection: Connection) -> None:
+        """A connection was opened, or was answered, and may send."""
 
-    def told(self) -> dict[str, Any]:
-        """The line that is printed."""
-        refused = {status: n for status, n in self.statuses.items() if status not in (200, 202)}
-        answered = self.statuses[200] + self.statuses[202]
-        return {
-            "requests": len(self.seconds),
-            "latencies": latencies(self.seconds),
-            "answered": answered,
-            "refused": refused,
-        }
+    def answered(self, status: int, connection: Connection) -> None:
+        """A request was answered."""
+
+    def closed(self) -> None:
+        """A connection has ended."""
 
 
 class Connection(asyncio.Protocol):
@@ -61,12 +50,11 @@ class Connection(asyncio.Protocol):
     def __init__(self, load: Load) -> None:
         self._load = load
         self._received = b""
-        self._sent_at = 0.0
+        self.sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own is one in all but name
-        self._load.open += 1
-        self._send()
+        self._load.ready(self)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -74,23 +62,68 @@ class Connection(asyncio.Protocol):
         if not found or len(body) < _length(head):
             return
         self._received = b""
-        now, load = time.perf_counter(), self._load
-        load.statuses[int(head[9:12])] += 1
-        if load.begins <= now < load.ends:
-            load.seconds.append(now - self._sent_at)
-        if now < load.ends:
-            self._send()
-        else:
-            self._transport.close()
+        self._load.answered(int(head[9:12]), self)
+        self._load.ready(self)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._load.open -= 1
-        if not self._load.open:
-            self._load.finished.set()
+        self._load.closed()
 
-    def _send(self) -> None:
-        self._sent_at = time.perf_counter()
-        self._transport.write(next(self._load.requests))
+    def send(self, request: bytes) -> None:
+        self.sent_at = time.perf_counter()
+        self._transport.write(request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class ClosedLoop:
+    """Each connection sends as soon as it was answered, until the time is over."""
+
+    def __init__(self, requests: Iterator[bytes], connections: int, seconds: float) -> None:
+        self.requests = requests
+        self.begins = time.perf_counter() + WARM_UP
+        self.ends = self.begins + seconds
+        self.seconds: list[float] = []
+        self.statuses: Counter[int] = Counter()
+        self.open = connections
+        self.finished = asyncio.Event()
+
+    def ready(self, connection: Connection) -> None:
+        if time.perf_counter() < self.ends:
+            connection.send(next(self.requests))
+        else:
+            connection.close()
+
+    def answered(self, status: int, connection: Connection) -> None:
+        now = time.perf_counter()
+        self.statuses[status] += 1
+        if self.begins <= now < self.ends:
+            self.seconds.append(now - connection.sent_at)
+
+    def closed(self) -> None:
+        self.open -= 1
+        if not self.open:
+            self.finished.set()
+
+    def report(self) -> dict[str, Any]:
+        """The line that is printed."""
+        return {
+            "requests": len(self.seconds),
+            "latencies": latencies(self.seconds),
+            **counted(self.statuses),
+        }
+
+
+def counted(statuses: Counter[int]) -> dict[str, Any]:
+    """How many requests were accepted, and how many were answered with another status."""
+    refused = {status: n for status, n in statuses.items() if status not in (200, 202)}
+    return {"answered": statuses[200] + statuses[202], "refused": refused}
+
+
+def encoded(path: str, bodies: Iterable[bytes]) -> list[bytes]:
+    """The bytes of one request for each body."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Internal-Key: {KEY}\r\nContent-Type: application/json\r\n"
+    return [f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
 
 
 def _length(head: bytes) -> int:
@@ -99,37 +132,31 @@ def _length(head: bytes) -> int:
     return int(lower[start:].split(b"\r\n", 1)[0])
 
 
-def requests(path: str, batch: int, count: int) -> Iterator[bytes]:
-    """The bytes of requests, for ever: `count` events in all, `batch` of them in each."""
+def _requests(path: str, batch: int, count: int) -> list[bytes]:
+    """Requests of `count` events in all, `batch` of them in each."""
     lines = list(workload.lines(count))
-    made = []
-    for start in range(0, count, batch):
-        body = lines[start] if batch == 1 else b"[" + b",".join(lines[start : start + batch]) + b"]"
-        head = (
-            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Internal-Key: {KEY}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        made.append(head.encode() + body)
-    return itertools.cycle(made)
+    if batch == 1:
+        return encoded(path, lines)
+    parts = (lines[start : start + batch] for start in range(0, count, batch))
+    return encoded(path, (b"[" + b",".join(part) + b"]" for part in parts))
 
 
 async def post(url: str, connections: int, seconds: float, batch: int, count: int) -> dict[str, Any]:
     """Let `connections` send for `seconds` after the warm-up."""
     parts = urlsplit(url)
-    host, port = str(parts.hostname), int(parts.port or 80)
-    made = requests(parts.path, batch, count)
-    load = Load(made, seconds)  # its clock starts now, when everything is made
+    made = itertools.cycle(_requests(parts.path, batch, count))
+    load = ClosedLoop(made, connections, seconds)  # its clock starts now, when everything is made
     loop = asyncio.get_running_loop()
     for _ in range(connections):
-        await loop.create_connection(lambda: Connection(load), host, port)
+        await loop.create_connection(lambda: Connection(load), str(parts.hostname), int(parts.port or 80))
     await asyncio.wait_for(load.finished.wait(), WARM_UP + seconds + 60)
-    return load.told()
+    return load.report()
 
 
 def main() -> None:
     url, connections, seconds, batch, count = sys.argv[1:6]
-    told = uvloop.run(post(url, int(connections), float(seconds), int(batch), int(count)))
-    print(json.dumps(told))
+    found = uvloop.run(post(url, int(connections), float(seconds), int(batch), int(count)))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from benchmarks.copying import copy_rate
-from benchmarks.figures import median
+from benchmarks.figures import medians
 from benchmarks.intake_doors import Door, doors
 from benchmarks.ours import Ours
 from benchmarks.processes import PYTHON, BenchmarkError, output_of, running
@@ -40,7 +40,7 @@ def measure(server: Server, scale: Scale) -> dict[str, Any]:
         busy = _batches(server, contestants[0], scale.intake_seconds, worker=True)
         _note(runs, "beside a busy worker", "batches of 500", busy)
     return {
-        part: {name: {"runs": many, **_middle(many)} for name, many in by_name.items()}
+        part: {name: {"runs": many, **medians(many)} for name, many in by_name.items()}
         for part, by_name in runs.items()
     }
 
@@ -62,19 +62,15 @@ def _run(server: Server, door: Door, connections: int, seconds: float, batch: in
     applying = running(ours.follow_command(), ours.environ()) if worker else nullcontext()
     with door.serving() as address, applying:
         arguments = map(str, (address, connections, seconds, batch, count))
-        told = json.loads(output_of([*load, *arguments], ours.environ()))
-    if told["refused"]:
-        raise BenchmarkError(f"{door.name} refused: {told['refused']}")
-    if door.table and door.kept() != told["answered"] * batch:
-        raise BenchmarkError(f"{door.name} answered {told['answered'] * batch} events and holds {door.kept()}")
-    took = told["latencies"]
-    return {"rate": round(told["requests"] * batch / seconds), **{p: took[p] for p in ("p50", "p95", "p99", "max")}}
+        found = json.loads(output_of([*load, *arguments], ours.environ()))
+    if found["refused"]:
+        raise BenchmarkError(f"{door.name} refused: {found['refused']}")
+    if door.table and door.kept() != found["answered"] * batch:
+        raise BenchmarkError(f"{door.name} answered {found['answered'] * batch} events and holds {door.kept()}")
+    took = found["latencies"]
+    return {"rate": round(found["requests"] * batch / seconds), **{p: took[p] for p in ("p50", "p95", "p99", "max")}}
 
 
 def _note(runs: dict[str, dict[str, list[Run]]], part: str, name: str, run: Run) -> None:
     runs.setdefault(part, {}).setdefault(name, []).append(run)
     print(f"  {part}, {name}: {', '.join(f'{key} {value:,}' for key, value in run.items())}", flush=True)
-
-
-def _middle(runs: list[Run]) -> Run:
-    return {key: median(run[key] for run in runs) for key in runs[0]}

@@ -45,7 +45,7 @@ class Door:
 
     def empty(self) -> None:
         """Forget what was taken in."""
-        if self.table == self.ours.table:
+        if self.table == self.ours.log:
             self.ours.empty()
         elif self.table:
             execute(self.ours.url, f"truncate {self.table} restart identity")
@@ -60,8 +60,8 @@ def doors(ours: Ours) -> list[Door]:
     execute(ours.url, INBOX)
     drf = {"DJANGO_SETTINGS_MODULE": "benchmarks.drf_settings"}
     return [
-        Door("rhiz", "rhiz.asgi:application", ours, ours.table),
-        Door("rhiz, DRF door", "rhiz.asgi:application", ours, ours.table, {"EVENT_FAST_DOOR": "0"}),
+        Door("rhiz", "rhiz.asgi:application", ours, ours.log),
+        Door("rhiz, DRF door", "rhiz.asgi:application", ours, ours.log, {"EVENT_FAST_DOOR": "0"}),
         Door("bare ASGI", "benchmarks.bare_peer:application", ours),
         Door("FastAPI, in memory", "benchmarks.fastapi_peer:application", ours),
         Door("DRF, one INSERT", "rhiz.asgi:application", ours, "bench_inbox", {**drf, "EVENT_FAST_DOOR": "0"}),

@@ -44,7 +44,7 @@ def _follow(server: Server, contestant: RawLimit | Ours, rate: int, seconds: flo
     server.checkpoint()
     expected = int(rate * seconds)
     with running(contestant.follow_command(), contestant.environ()):
-        wait_until(lambda: _sessions(contestant.url) > 0, 30, "the worker's connection")
+        wait_until(lambda: sessions(contestant.url) > 0, 30, "the worker's connection")
         time.sleep(SETTLING)
         output_of(contestant.pace_command(rate, seconds), contestant.environ())
         wait_until(lambda: row(contestant.url, contestant.finished)[0] >= expected, 30, "everything applied")
@@ -54,6 +54,7 @@ def _follow(server: Server, contestant: RawLimit | Ours, rate: int, seconds: flo
     return latencies([float(took) for took, received in rows if (received - begun).total_seconds() > WARM_UP])
 
 
-def _sessions(url: str) -> int:
+def sessions(url: str) -> int:
+    """How many other sessions its database has."""
     query = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
     return int(row(url, query)[0])

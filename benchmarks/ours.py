@@ -8,33 +8,39 @@ from benchmarks.workload import NOOP, RELATIONSHIP
 
 KEY = "an-internal-key-for-benchmarks-0123456789"
 
+# All that an event leaves behind, and the workers' own rows.
+TABLES = """events_event, events_pending, events_batch, events_dead_letter, events_attempt, events_tally,
+    events_latency, events_worker, graph_relationship"""
+
 
 class Ours:
     """The project on one database; `applied` upserts relationships, else its processor does nothing."""
 
-    table = "events_event"
-    latency = "select extract(epoch from finished_at - received_at), received_at from events_event where state = 1"
+    table = "events_pending"
+    log = "events_event"
+    latency = """select extract(epoch from b.finished_at - e.received_at), e.received_at
+ from events_batch b cross join unnest(b.ids) as done (id) join events_event e on e.id = done.id"""
 
     def __init__(self, url: str, *, applied: bool, name: str = "rhiz") -> None:
         self.url = url
         self.event_type = RELATIONSHIP if applied else NOOP
         self.name = f"{name}, {'relationships' if applied else 'no-op'}"
-        self.history = 0  # the last id of the events that were done before, which are kept
+        self.history = 0  # the last id of the events that were done before and are kept
 
     @property
     def finished(self) -> str:
         return (
-            "select count(*), extract(epoch from max(finished_at)) from events_event"
-            f" where state = 1 and id > {self.history}"
+            "select sum(cardinality(ids)), extract(epoch from max(finished_at)) from events_batch"
+            f" where last_id > {self.history}"
         )
 
     def prepare(self) -> None:
-        """Make the tables that are missing."""
+        """Create the tables that are missing."""
         output_of([PYTHON, "manage.py", "migrate", "--verbosity", "0"], self.environ())
 
     def empty(self) -> None:
-        """Forget all events and what they made."""
-        execute(self.url, "truncate events_event, events_worker, graph_relationship restart identity")
+        """Delete all events and what they left behind."""
+        execute(self.url, f"truncate {TABLES} restart identity")
 
     def fill(self, events: int) -> None:
         self.empty()
@@ -43,13 +49,13 @@ class Ours:
     def add(self, events: int, seed: int = 1) -> None:
         """Append `events` to what is there."""
         output_of(self.appender("fill", events, self.event_type, seed), self.environ())
-        execute(self.url, "analyze events_event")
+        execute(self.url, "analyze events_event", "analyze events_pending")
 
     def command(self) -> list[str]:
         return [*self.follow_command(), "--drain"]
 
     def follow_command(self) -> list[str]:
-        """The command of a worker that runs until it is told to stop."""
+        """The command of a worker that runs until it is stopped."""
         return [PYTHON, "manage.py", "runworker"]
 
     def pace_command(self, rate: float, seconds: float) -> list[str]:
@@ -72,3 +78,14 @@ class Ours:
             ALLOWED_HOSTS="localhost",
             LOG_LEVEL="WARNING",
         )
+
+
+class OursWithFixedConcurrency(Ours):
+    """The same with a fixed number of batches at once: see benchmarks/fixed_worker.py."""
+
+    def __init__(self, url: str, concurrency: int, *, applied: bool) -> None:
+        super().__init__(url, applied=applied)
+        self.concurrency = concurrency
+
+    def command(self) -> list[str]:
+        return [PYTHON, "-m", "benchmarks.fixed_worker", str(self.concurrency)]

@@ -1,4 +1,4 @@
-"""The raw limit: the log's design in bare SQL, without pull-forward, retries, isolation or a framework.
+"""The raw limit: the log's design in bare SQL, without pull-forward, watermarks, retries, bisection or a framework.
 
     python -m benchmarks.raw_limit work URL (noop | applied) (drain | follow)
     python -m benchmarks.raw_limit pace URL RATE SECONDS
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,52 +18,85 @@ import psycopg
 from benchmarks import workload
 from benchmarks.pacing import pace
 from benchmarks.processes import PYTHON, environment
+from benchmarks.server import execute
+from events.lanes import did_key
 
 LANES, BATCH = 64, 300
+# Columns that a statement must fill, and the indexes and storage settings of events/migrations/0001_initial.py.
 SCHEMA = """
 drop schema if exists limits cascade; create schema limits;
 create table limits.event (
-  id bigint generated always as identity primary key, event_id uuid not null unique, event_type text not null,
-  did text not null, lane smallint not null, payload jsonb not null, priority smallint not null,
-  state smallint not null default 0, attempts smallint not null default 0,
-  available_at timestamptz not null default now(), received_at timestamptz not null default clock_timestamp(),
-  finished_at timestamptz, last_error text not null default '');
-create index on limits.event (lane, priority desc, id) where state = 0;
-create index on limits.event (did, id) where state = 0;
+  id bigint primary key, event_id uuid not null unique, event_type text not null, did text not null,
+  key bigint not null, priority smallint not null, payload text not null,
+  digest uuid not null default '00000000000000000000000000000000',
+  received_at timestamptz not null default clock_timestamp());
+create index on limits.event (key, id);
+create sequence limits.event_id owned by limits.event.id;
+create table limits.pending (
+  key bigint not null, id bigint not null, lane smallint not null, priority smallint not null,
+  available_at timestamptz, attempts smallint not null default 0, crashes smallint not null default 0,
+  suspect boolean not null default false, primary key (key, id))
+ with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
+  vacuum_truncate = off);
+create index on limits.pending (lane, priority desc, id) where available_at is null and not suspect;
+create index on limits.pending (lane, priority desc, available_at) where available_at is not null and not suspect;
+create index on limits.pending (key, id) where available_at is not null or suspect;
+create index on limits.pending (id) where suspect;
+create table limits.batch (
+  last_id bigint primary key, first_id bigint not null, finished_at timestamptz not null, ids bigint[] not null);
+create index on limits.batch (finished_at);
 create table limits.lane (id smallint primary key);
 insert into limits.lane select generate_series(0, 63);
-create table limits.relationship (uri text primary key, cid text, a text, b text, kind text, strength smallint,
-  context text, created_at timestamptz, event bigint);
+create table limits.relationship (
+  hash bytea primary key, uri text not null, cid text, a text, b text, kind text, strength smallint, context text,
+  created_at timestamptz, event bigint);
 create index on limits.relationship (a); create index on limits.relationship (b);
 """
-APPEND = """insert into limits.event (event_id, event_type, did, lane, payload, priority)
- select i, 'relationship.created', d, l, p, r
- from json_to_recordset(%s::json) as x (i uuid, d text, l smallint, p jsonb, r smallint)
- on conflict (event_id) do nothing returning event_id"""
+# An id is drawn after its transaction has an xid: the low watermarks of the workers rely on it.
+APPEND = f"""with document as materialized (
+  select case when pg_current_xact_id() is not null then nextval('limits.event_id') end as id, i, d, k, r, p
+  from json_to_recordset(%s::json) as x (i uuid, d text, k bigint, r smallint, p text)
+ ), inserted as (
+  insert into limits.event (id, event_id, event_type, did, key, priority, payload)
+  select id, i, 'relationship.created', d, k, r, p from document order by i
+  on conflict (event_id) do nothing returning id, event_id, key, priority
+ ), pending as (
+  insert into limits.pending (key, id, lane, priority)
+  select key, id, mod(mod(key, {LANES}) + {LANES}, {LANES}), priority from inserted)
+ select event_id from inserted"""
+READY = "available_at is null and not suspect"
+# Plans that use the indexes, whatever the statistics of the moment say.
+PLAN = "select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 # A lane is held by its row's lock, for as long as the transaction lives; nothing is written to it.
-LOCK = """select l.id from limits.lane l,
- lateral (select priority, id from limits.event e where e.lane = l.id and e.state = 0 and available_at <= now()
+LOCK = f"""select l.id from limits.lane l,
+ lateral (select priority, id from limits.pending where lane = l.id and {READY}
   order by priority desc, id limit 1) head
  order by head.priority desc, head.id limit %s for update of l skip locked"""
-READ = """select id, payload::text from limits.event where lane = any(%s) and state = 0 and available_at <= now()
- order by priority desc, id limit %s"""
-APPLY = """insert into limits.relationship select distinct on (p->>'uri') p->>'uri', p->>'cid',
-  p->'participants'->>0, p->'participants'->>1, p->>'type', (p->>'strength')::smallint, p->>'context',
-  (p->>'created_at')::timestamptz, e
- from json_to_recordset(%s::json) as x (e bigint, p jsonb) order by p->>'uri', e desc
- on conflict (uri) do update set cid = excluded.cid, strength = excluded.strength, context = excluded.context,
+FETCH = f"""with head as materialized (
+  select id, ctid from limits.pending where lane = any(%s) and {READY} order by priority desc, id limit %s)
+ select e.id, e.payload, head.ctid::text from head join limits.event e on e.id = head.id"""
+APPLY = """insert into limits.relationship (hash, uri, cid, a, b, kind, strength, context, created_at, event)
+ select distinct on (p->>'uri') sha256((p->>'uri')::bytea), p->>'uri', p->>'cid', p->'participants'->>0,
+  p->'participants'->>1, p->>'type', (p->>'strength')::smallint, p->>'context', (p->>'created_at')::timestamptz, e
+ from json_to_recordset(%s::json) as x (e bigint, p json) order by p->>'uri', e desc
+ on conflict (hash) do update set cid = excluded.cid, strength = excluded.strength, context = excluded.context,
   event = excluded.event where limits.relationship.event < excluded.event"""
-DONE = """update limits.event set state = 2, finished_at = clock_timestamp(), attempts = attempts + 1
- where id = any(%s) and state = 0"""
-PENDING = "select exists (select 1 from limits.event where state = 0)"
+COMPLETE = """with gone as (
+  delete from limits.pending where ctid = any(%s::tid[]) and id = any(%s::bigint[]) returning id
+ ), batch as (
+  insert into limits.batch (last_id, first_id, finished_at, ids)
+  select max(id), min(id), clock_timestamp(), array_agg(id) from gone)
+ select count(*) from gone"""
+PENDING = "select exists (select 1 from limits.pending)"
 
 
 class RawLimit:
     """The raw limit as a contestant: `applied` upserts relationships, else events have no effect."""
 
-    table = "limits.event"
-    finished = "select count(*), extract(epoch from max(finished_at)) from limits.event where state = 2"
-    latency = "select extract(epoch from finished_at - received_at), received_at from limits.event where state = 2"
+    table = "limits.pending"
+    finished = "select sum(cardinality(ids)), extract(epoch from max(finished_at)) from limits.batch"
+    latency = """select extract(epoch from b.finished_at - e.received_at), e.received_at
+ from limits.batch b cross join unnest(b.ids) as done (id) join limits.event e on e.id = done.id"""
 
     def __init__(self, url: str, *, applied: bool) -> None:
         self.url = url
@@ -72,9 +104,8 @@ class RawLimit:
         self.name = f"raw limit, {'relationships' if applied else 'no-op'}"
 
     def empty(self) -> None:
-        """Make the tables anew."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(SCHEMA)
+        """Create the tables anew."""
+        execute(self.url, SCHEMA)
 
     def fill(self, events: int) -> None:
         self.empty()
@@ -86,13 +117,13 @@ class RawLimit:
                     connection.execute(APPEND, (document(batch),))
                     batch = []
             connection.execute(APPEND, (document(batch),))
-            connection.execute("analyze limits.event")
+        execute(self.url, "analyze limits.event", "analyze limits.pending")
 
     def command(self) -> list[str]:
         return [PYTHON, "-m", "benchmarks.raw_limit", "work", self.url, self.kind, "drain"]
 
     def follow_command(self) -> list[str]:
-        """The command of a worker that runs until it is told to stop."""
+        """The command of a worker that runs until it is stopped."""
         return [PYTHON, "-m", "benchmarks.raw_limit", "work", self.url, self.kind, "follow"]
 
     def pace_command(self, rate: float, seconds: float) -> list[str]:
@@ -104,50 +135,58 @@ class RawLimit:
 
 
 def document(events: Sequence[dict[str, Any]]) -> str:
-    """Events as APPEND takes them."""
+    """Encode events as APPEND takes them."""
     return json.dumps(
         [
             {
                 "i": event["event_id"],
                 "d": event["did"],
-                "l": zlib.crc32(event["did"].encode()) % LANES,
-                "p": event["payload"],
+                "k": did_key(event["did"]),
                 "r": event["priority"],
+                "p": json.dumps(event["payload"], separators=(",", ":")),
             }
             for event in events
         ]
     )
 
 
-def step(connection: psycopg.Connection, share: int, applied: bool) -> tuple[int, int]:
-    """One transaction: lock the most urgent lanes, read, apply, complete. Returns (lanes held, events done)."""
+def run_batch(connection: psycopg.Connection, share: int, applied: bool) -> tuple[int, int]:
+    """Run one transaction: lock the most urgent lanes, fetch, apply, complete. Returns (lanes locked, events done)."""
     with connection.transaction():
+        connection.execute(PLAN)
         lanes = [row[0] for row in connection.execute(LOCK, (share,))]
         if not lanes:
             return 0, 0
-        rows = connection.execute(READ, (lanes, BATCH)).fetchall()
+        rows = connection.execute(FETCH, (lanes, BATCH)).fetchall()
         if rows and applied:
-            items = ",".join(f'{{"e":{id_},"p":{payload}}}' for id_, payload in rows)
+            items = ",".join(f'{{"e":{id_},"p":{payload}}}' for id_, payload, _ in rows)
             connection.execute(APPLY, (f"[{items}]",))
-        if rows and connection.execute(DONE, ([row[0] for row in rows],)).rowcount != len(rows):
-            raise psycopg.Rollback
+        if rows:
+            places = ",".join(f'"{place}"' for _, _, place in rows)
+            ids = ",".join(str(id_) for id_, _, _ in rows)
+            completed = connection.execute(COMPLETE, (f"{{{places}}}", f"{{{ids}}}")).fetchone()
+            if completed != (len(rows),):
+                raise psycopg.Rollback
     return len(lanes), len(rows)
 
 
 def work(url: str, applied: bool, drain: bool) -> None:
-    """Take steps, with `drain` until nothing is pending. A full batch halves the share of lanes, others double it."""
+    """Run batches, with `drain` until nothing is pending. A full batch halves the share of lanes, others double it."""
     share = LANES
-    with psycopg.connect(url, autocommit=True) as connection, psycopg.connect(url, autocommit=True) as ear:
-        ear.execute("listen limits")
+    with (
+        psycopg.connect(url, autocommit=True, prepare_threshold=3) as connection,
+        psycopg.connect(url, autocommit=True) as listener,
+    ):
+        listener.execute("listen limits")
         while True:
-            lanes, done = step(connection, share, applied)
+            lanes, done = run_batch(connection, share, applied)
             share = max(1, share // 2) if done == BATCH else min(LANES, share * 2)
             if lanes:
                 continue
             row = connection.execute(PENDING).fetchone() if drain else (True,)
             if not (row and row[0]):
                 return
-            for _ in ear.notifies(timeout=0.02 if drain else 0.1, stop_after=1):
+            for _ in listener.notifies(timeout=0.005 if drain else 0.1, stop_after=1):
                 pass
 
 

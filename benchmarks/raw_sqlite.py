@@ -15,9 +15,9 @@ from hashlib import sha256
 
 BATCH = 300
 LANES = "select id from events_lane order by id"
-READ = """select id, payload, version from events_event indexed by events_ready
- where lane = ? and state = 0 and not suspect and available_at <= received_at
- order by priority desc, id + 0 limit ?"""
+FETCH = """select p.id, p.key, e.payload, e.version
+ from events_pending p indexed by events_ready cross join events_event e on e.id = p.id
+ where p.lane = ? and p.available_at is null and not p.suspect order by p.priority desc, p.id limit ?"""
 APPLY = """insert into graph_relationship as stored (key, uri, did, cid, created_at, version, event, deleted,
   participant_a, participant_b, kind, strength, context)
  select key(value ->> '$.p.uri'), value ->> '$.p.uri', value ->> '$.p.participants[0]', value ->> '$.p.cid',
@@ -28,31 +28,34 @@ APPLY = """insert into graph_relationship as stored (key, uri, did, cid, created
  on conflict (key) do update set cid = excluded.cid, strength = excluded.strength, context = excluded.context,
   version = excluded.version, event = excluded.event
  where (stored.version, stored.event) < (excluded.version, excluded.event)"""
-DONE = """update events_event set state = 1, attempts = attempts + 1, finished_at = ?
- where id in (select value from json_each(?)) and state = 0"""
+DELETE = """delete from events_pending
+ where (key, id) in (select value ->> 0, value ->> 1 from json_each(?))"""
+RECORD = "insert into events_batch (last_id, first_id, finished_at, worker, ids) values (?, ?, ?, '', ?)"
 
 
 def work(file: str) -> None:
-    """Take steps until nothing is pending."""
+    """Run batches until nothing is pending."""
     connection = sqlite3.connect(file, isolation_level=None, timeout=20)
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
     connection.create_function("key", 1, lambda uri: sha256(uri.encode()).digest()[:16].hex(), deterministic=True)
     for (lane,) in connection.execute(LANES).fetchall():
-        while _step(connection, lane):
+        while _run_batch(connection, lane):
             pass
     connection.close()
 
 
-def _step(connection: sqlite3.Connection, lane: int) -> bool:
-    """One transaction over a batch of one lane; whether it had any."""
+def _run_batch(connection: sqlite3.Connection, lane: int) -> bool:
+    """Run one transaction over a batch of one lane; return whether it had any events."""
     connection.execute("begin immediate")
-    rows = connection.execute(READ, (lane, BATCH)).fetchall()
+    rows = connection.execute(FETCH, (lane, BATCH)).fetchall()
     if rows:
-        items = ",".join(f'{{"e":{id_},"v":{version},"p":{payload}}}' for id_, payload, version in rows)
+        items = ",".join(f'{{"e":{id_},"v":{version},"p":{payload}}}' for id_, _, payload, version in rows)
         connection.execute(APPLY, (f"[{items}]",))
+        ids = sorted(row[0] for row in rows)
+        connection.execute(DELETE, (json.dumps([[key, id_] for id_, key, _, _ in rows]),))
         now = str(datetime.now(UTC).replace(tzinfo=None))
-        connection.execute(DONE, (now, json.dumps([row[0] for row in rows])))
+        connection.execute(RECORD, (ids[-1], ids[0], now, json.dumps(ids)))
     connection.execute("commit")
     return bool(rows)
 

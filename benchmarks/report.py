@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.targets import TARGETS, Figures
+from benchmarks.target import Figures
+from benchmarks.targets import TARGETS
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -18,64 +20,105 @@ def verdicts(figures: Figures) -> list[dict[str, Any]]:
 
 
 def text(figures: Figures) -> str:
-    """Tables of what was measured, and the targets."""
-    lines: list[str] = []
-    if "append" in figures:
-        lines += ["", "Append, batches of 1,000, 1 process (events/s)"]
-        lines += [f"  {name:28}{found['median']:>12,.0f}" for name, found in figures["append"].items()]
-    if "drain" in figures:
-        lines += ["", f"{'Drain (events/s)':30}{'1 process':>12}{'2 processes':>14}"]
-        lines += [
-            f"  {name:28}{found['1']['median']:>12,.0f}{found['2']['median']:>14,.0f}"
-            for name, found in figures["drain"]["rates"].items()
-        ]
-    if "latency" in figures:
-        lines += ["", f"{'Append to applied (ms)':30}{'p50':>12}{'p95':>14}{'p99':>10}"]
-        lines += [
-            f"  {f'{rate}/s, {name}':28}{found['p50']:>12.1f}{found['p95']:>14.1f}{found['p99']:>10.1f}"
-            for rate, both in figures["latency"].items()
-            for name, found in both.items()
-        ]
-    if "intake" in figures:
-        lines += _intake(figures["intake"])
-    if "history" in figures:
-        found = figures["history"]
-        heading = f"With {found['done events']:,} done events"
-        lines += ["", f"{heading:30}{'a claim, ms':>12}{'no-op drain, events/s':>24}"]
-        lines += [
-            f"  {name + ' log':28}{found['claim ms'][name]['median']:>12.2f}{found['drain'][name]['median']:>24,.0f}"
-            for name in ("empty", "full")
-        ]
-    if "sqlite" in figures:
-        lines += ["", "SQLite, relationships (events/s)"]
-        lines += [f"  {name:28}{f['median']:>12,.0f}" for name, f in figures["sqlite"]["drain"].items()]
-        beside = figures["sqlite"]["appends beside a busy worker"]
-        lines += [f"  appends beside a busy worker: p50 {beside['p50']:.1f} ms, p99 {beside['p99']:.1f} ms"]
-    if "memory" in figures:
-        lines += ["", "Peak memory (MB)"]
-        lines += [
-            f"  {f'{name}, {int(events):,} events':28}{found['peak MB']:>12,.1f}"
-            for name, by_events in figures["memory"].items()
-            for events, found in by_events.items()
-        ]
-    if "cache" in figures:
-        lines += _cache(figures["cache"])
-    lines += ["", "Targets"]
+    """Tables of what was measured, and the targets, those that were missed last."""
+    lines = [line for part, table in TABLES.items() if part in figures for line in ["", *table(figures[part])]]
+    judged = sorted(verdicts(figures), key=lambda verdict: not verdict["met"])
+    missed = sum(not verdict["met"] for verdict in judged)
+    lines += ["", f"Targets: {len(judged) - missed} met, {missed} missed"]
     lines += [
-        f"  {'met   ' if v['met'] else 'MISSED'}  {v['target']:58}{v['value']:>12,}  ({v['bound']})"
-        for v in verdicts(figures)
+        f"  {'met   ' if v['met'] else 'MISSED'}  {v['target']:66}{v['value']:>12,}  ({v['bound']})" for v in judged
     ]
     return "\n".join(lines)
+
+
+def _table(heading: str, columns: Iterable[str], rows: Iterable[tuple[str, Iterable[float]]], form: str) -> list[str]:
+    lines = [f"{heading:44}{''.join(f'{column:>14}' for column in columns)}"]
+    return lines + [f"  {name:42}{''.join(f'{value:>14{form}}' for value in values)}" for name, values in rows]
+
+
+def _append(found: Figures) -> list[str]:
+    rows = ((name, [one["median"]]) for name, one in found.items())
+    return _table("Append, batches of 1,000, 1 process", ["events/s"], rows, ",.0f")
+
+
+def _drain(found: Figures) -> list[str]:
+    rows = ((name, [one[n]["median"] for n in ("1", "2")]) for name, one in found["rates"].items())
+    return _table("Drain (events/s)", ["1 process", "2 processes"], rows, ",.0f")
+
+
+def _concurrency(found: Figures) -> list[str]:
+    rows = (
+        (f"{kind}, {concurrency}", [one[n]["median"] for n in ("1", "2")])
+        for kind, by_concurrency in found.items()
+        for concurrency, one in by_concurrency.items()
+    )
+    return _table("Drain by batches at once (events/s)", ["1 process", "2 processes"], rows, ",.0f")
+
+
+def _latency(found: Figures) -> list[str]:
+    which = ("p50", "p95", "p99")
+    rows = (
+        (f"{rate}/s, {name}", [one[p] for p in which]) for rate, both in found.items() for name, one in both.items()
+    )
+    return _table("Append to applied (ms)", which, rows, ",.1f")
+
+
+def _wal(found: Figures) -> list[str]:
+    lines: list[str] = []
+    for heading, unit in (("Bytes of an event", " B"), ("CPU of an event", " us")):
+        keys = [key for one in found.values() for key in one if unit in key]
+        rows = ((key, [one[key] for one in found.values()]) for key in dict.fromkeys(keys))
+        lines += _table(heading, (name.removesuffix("relationships")[:13] for name in found), rows, ",.0f")
+    return lines
 
 
 def _intake(found: Figures) -> list[str]:
     lines: list[str] = []
     for part, by_name in found.items():
-        lines += ["", f"{f'Intake, {part}':30}{'events/s':>12}{'p50 ms':>12}{'p99 ms':>12}"]
-        for name, one in by_name.items():
-            took = "".join(f"{one[p]:>12.1f}" for p in ("p50", "p99") if p in one)
-            lines.append(f"  {name:28}{one['rate']:>12,.0f}{took}")
+        rows = ((name, [one[p] for p in ("rate", "p50", "p99") if p in one]) for name, one in by_name.items())
+        lines += _table(f"Intake, {part}", ["events/s", "p50 ms", "p99 ms"], rows, ",.1f")
     return lines
+
+
+def _endtoend(found: Figures) -> list[str]:
+    which = ("p50", "p99", "rate")
+    rows = ((name, [one[p] for p in which]) for name, one in found.items())
+    return _table("Sending to applied, single POSTs", ["p50 ms", "p99 ms", "events/s"], rows, ",.1f")
+
+
+def _history(found: Figures) -> list[str]:
+    rows = ((f"{name} log", [found[part][name]["median"] for part in ("drain", "claim ms")]) for name in found["drain"])
+    heading = f"With {found['done events']:,} done events"
+    return _table(heading, ["no-op, 1/s", "a claim, ms"], rows, ",.2f")
+
+
+def _sqlite(found: Figures) -> list[str]:
+    keys = ("rate", "file B", "file B, vacuumed")
+    rows = ((name, [one[key] for key in keys]) for name, one in found["drain"].items())
+    appends = found["appends beside a busy worker"]
+    return [
+        *_table("SQLite, relationships", ["events/s", "file B/event", "vacuumed"], rows, ",.0f"),
+        f"  appends beside a busy worker: p50 {appends['p50']:.1f} ms, p99 {appends['p99']:.1f} ms",
+    ]
+
+
+def _memory(found: Figures) -> list[str]:
+    rows = (
+        (f"{name}, {int(events):,} events", [one["peak MB"]])
+        for name, by_events in found.items()
+        for events, one in by_events.items()
+    )
+    return _table("Peak memory", ["MB"], rows, ",.1f")
+
+
+def _endurance(found: Figures) -> list[str]:
+    lines = _table(
+        f"No-op drain for {found['seconds']:g} s, 1 process",
+        ["first 10 s", "second half", "lowest minute"],
+        [("events/s", [found[key] for key in ("first 10 s", "second half", "lowest minute")])],
+        ",.0f",
+    )
+    return lines + [f"  by minute: {', '.join(f'{rate:,}' for rate in run['minutes'])}" for run in found["runs"]]
 
 
 def _cache(found: Figures) -> list[str]:
@@ -85,14 +128,29 @@ def _cache(found: Figures) -> list[str]:
         ("With the breaker open", "breaker open", "us"),
         ("Invalidation of one person's keys among", "invalidation", "ms"),
     ):
-        lines += ["", f"{heading} ({unit})"]
+        lines += [f"{heading} ({unit})"]
         for name, by_whom in found[part].items():
             shown = ", ".join(f"{who} {value:,.2f}" for who, value in by_whom.items())
             lines.append(f"  {name if not name.isdigit() else f'{int(name):,} keys':24}{shown}")
     hung = found["hung"]
-    lines += ["", f"{hung['calls']:,} calls on a Redis that hangs: {hung['ms']} ms"]
-    lines[-1] += f"; in local memory {hung['ms in local memory']} ms"
-    return lines
+    times = f"{hung['ms']} ms; in local memory {hung['ms in local memory']} ms"
+    return [*lines, f"{hung['calls']:,} calls on a Redis that hangs: {times}"]
+
+
+TABLES = {
+    "append": _append,
+    "drain": _drain,
+    "concurrency": _concurrency,
+    "latency": _latency,
+    "wal": _wal,
+    "intake": _intake,
+    "endtoend": _endtoend,
+    "history": _history,
+    "sqlite": _sqlite,
+    "memory": _memory,
+    "endurance": _endurance,
+    "cache": _cache,
+}
 
 
 def write(figures: Figures, machine: dict[str, object], seconds: float, *, quick: bool) -> Path:

@@ -1,8 +1,9 @@
-"""How much is measured: enough to tell, or just enough to see that it works."""
+"""How much is measured: enough for a figure, or just enough to see that everything works."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,17 @@ class Scale:
     cache_calls: int  # of each kind and contestant
     cache_keys: tuple[int, ...]  # among which one person's are invalidated
     intake_seconds: float  # of posting by each contestant, after a warm-up
+    end_to_end_seconds: float  # of posting at a held rate, after a warm-up
+    wal_seconds: float  # of appending at a low rate
+    concurrency: int
+    endurance_seconds: float
+    before: Path | None = None  # a checkout of an older commit, whose SQLite drain is measured beside this one's
 
 
 FULL = Scale(
     rounds=3,
     append=40_000,
-    drain=60_000,
+    drain=120_000,
     drain_pgqueuer=20_000,
     drain_procrastinate=1_500,
     tuning=3_000,
@@ -40,6 +46,10 @@ FULL = Scale(
     cache_calls=6_000,
     cache_keys=(1_000, 10_000, 100_000, 1_000_000),
     intake_seconds=5.0,
+    end_to_end_seconds=20.0,
+    wal_seconds=30.0,
+    concurrency=60_000,
+    endurance_seconds=600.0,
 )
 QUICK = Scale(
     rounds=1,
@@ -56,4 +66,8 @@ QUICK = Scale(
     cache_calls=600,
     cache_keys=(1_000, 10_000),
     intake_seconds=1.0,
+    end_to_end_seconds=3.0,
+    wal_seconds=5.0,
+    concurrency=6_000,
+    endurance_seconds=20.0,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -28,9 +29,24 @@ class Server:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     def checkpoint(self) -> None:
-        """Write everything out, so that nobody pays for what was before."""
+        """Write everything out, so that a run does not pay for what was before it."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("checkpoint")
+
+    def wal_position(self) -> int:
+        """How many bytes of WAL were written so far."""
+        return int(row(self.url, "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')")[0])
+
+    def cpu_seconds(self) -> float:
+        """The CPU time of the server so far: of its processes, and of those that have ended.
+
+        Raises psutil.NoSuchProcess where the server runs on another machine.
+        """
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            postmaster = psutil.Process(psutil.Process(connection.info.backend_pid).ppid())
+            ended = postmaster.cpu_times()
+            alive = sum(cpu_seconds(process) for process in [postmaster, *postmaster.children(recursive=True)])
+        return alive + float(ended.children_user + ended.children_system)
 
     def settings(self) -> dict[str, str]:
         """Version, and the settings that decide about durability and speed."""
@@ -38,6 +54,15 @@ class Server:
         with psycopg.connect(self.url, autocommit=True) as connection:
             rows = [connection.execute("select current_setting(%s)", (name,)).fetchone() for name in names]
         return {name: str(row[0]) for name, row in zip(names, rows, strict=True) if row}
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """The CPU time of one process so far; 0 if it has ended."""
+    try:
+        used = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(used.user + used.system)
 
 
 def execute(url: str, *statements: str) -> None:

@@ -13,15 +13,16 @@ import msgspec
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
-from django.db import connections, transaction
+from django.db import connection, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
-from django.utils import timezone
 
+from events.clock import database_now
 from events.conf import conf
 from events.dead_letters import Filter
-from events.log import dialect_of
-from events.models import BulkAction, DeadLetter, Event
+from events.log import dialect
+from events.log.dead_letters import discard, requeue
+from events.models import BulkAction, DeadLetter
 from events.stats import pending_count
 
 AT_ONCE = 200  # letters that a request changes itself; more are left to the workers
@@ -44,18 +45,18 @@ class Decided:
 
 def decide(user: Any, verb: str, chosen: Filter, note: str = "") -> Decided:
     """Carry out a decision about all letters that match: now if they are few, else as a bulk action."""
-    few = list(chosen.chosen().order_by().values_list("id", flat=True)[: AT_ONCE + 1])
+    few = list(chosen.chosen().order_by().values_list("pk", flat=True)[: AT_ONCE + 1])
     if len(few) <= AT_ONCE:
         return Decided(changed=decide_about(user, verb, few, note, among=chosen))
-    now = timezone.now()
     with transaction.atomic():
+        now = database_now()
         action = BulkAction.objects.create(
             verb=verb,
             filter=msgspec.to_builtins(chosen),
             note=note,
             asked_by=user,
             asked_at=min(chosen.asked or now, now),
-            upto=Event.objects.dead().aggregate(upto=Max("id"))["upto"] or 0,
+            upto=DeadLetter.objects.dead().aggregate(upto=Max("pk"))["upto"] or 0,
             expected=chosen.count(COUNTED),
         )
     return Decided(action=action)
@@ -67,11 +68,9 @@ def decide_about(user: Any, verb: str, ids: list[int], note: str = "", *, among:
     Each that was changed, and no other, has it in its history: they are locked before anything is said of them.
     """
     with transaction.atomic():
-        letters: Any = (among or Filter()).chosen(DeadLetter.objects.dead()).filter(pk__in=ids).order_by("pk")
-        if verb == BulkAction.Verb.REQUEUE:
-            letters = letters.filter(raw=None)
-        held = list(letters.select_for_update().only("id", "event_id", "event_type"))
-        changed = _change(Event.objects.dead(), verb, [letter.pk for letter in held], note)
+        letters = (among or Filter()).chosen().filter(pk__in=ids).order_by("pk").select_related("event")
+        held = list(letters.select_for_update(of=("self",)).only("event_type", "event__event_id"))
+        changed = _change(verb, [letter.pk for letter in held], note)
         together = f", one of {changed} at once" if changed > 1 else ""
         told = f"{_done(verb)}{together}{': ' + note if note else ''}"
         if held:
@@ -90,54 +89,49 @@ def stop(action: BulkAction, user: AbstractBaseUser) -> bool:
     return True
 
 
-def run_batch(*, using: str = "default") -> bool:
+def run_batch() -> bool:
     """Carry the oldest running action that nobody else is at one batch further; whether there may be more to do."""
-    actions = BulkAction.objects.using(using).filter(state=State.RUNNING)
+    actions = BulkAction.objects.filter(state=State.RUNNING)
     if not actions.exists():
         return False
-    connection = connections[using]
-    with transaction.atomic(using=using):
+    with transaction.atomic():
         # A process that hangs here loses the row when the server ends its transaction, as with lanes.
-        dialect_of(using).fence(connection, conf.batch_timeout)
+        dialect().set_transaction_limits(conf.batch_timeout)
         if connection.features.has_select_for_update_skip_locked:
             actions = actions.select_for_update(skip_locked=True)
         for action in actions.order_by("id"):
             if action.verb == BulkAction.Verb.REQUEUE and _full():
                 continue
-            _advance(action, Event.objects.using(using))
+            _advance(action)
             return True
     return False
 
 
-def _advance(action: BulkAction, events: Any) -> None:
+def _advance(action: BulkAction) -> None:
     """One batch: the next letters by id, those that match changed, and the cursor moved over all of them."""
-    window = list(
-        events.filter(state=Event.State.DEAD, id__gt=action.cursor, id__lte=action.upto)
-        .order_by("id")
-        .values_list("id", flat=True)[:WINDOW]
-    )
+    dead = DeadLetter.objects.dead().filter(pk__gt=action.cursor, pk__lte=action.upto)
+    window = list(dead.order_by("pk").values_list("pk", flat=True)[:WINDOW])
     if not window:
         _end(action, State.FINISHED)
         return
-    # Only here is the filter asked for: a batch costs the same however rare what matches is.
+    # The filter is asked only about these: a batch costs the same however rare what matches is.
     chosen = msgspec.structs.replace(msgspec.convert(action.filter, Filter), asked=action.asked_at)
-    meant = chosen.chosen(events.filter(state=Event.State.DEAD))
-    ids = list(meant.filter(id__in=window).values_list("id", flat=True))
-    changed = _change(events.filter(state=Event.State.DEAD), action.verb, ids, action.note)
-    rows = BulkAction.objects.using(events.db).filter(pk=action.pk)
+    ids = list(chosen.chosen().filter(pk__in=window).values_list("pk", flat=True))
+    changed = _change(action.verb, ids, action.note)
+    rows = BulkAction.objects.filter(pk=action.pk)
     rows.update(cursor=window[-1], changed=F("changed") + changed, touched_at=Now())
 
 
 def _end(action: BulkAction, state: State, stopped_by: Any = None) -> None:
-    rows = BulkAction.objects.using(action._state.db).filter(pk=action.pk)
+    rows = BulkAction.objects.filter(pk=action.pk)
     rows.update(state=state, ended_at=Now(), touched_at=Now(), stopped_by=stopped_by)
     if action.asked_by is not None:
         ending = " before it was stopped" if state == State.STOPPED else ""
         _log(action.asked_by, action, ending)
 
 
-def _change(dead: Any, verb: str, ids: list[int], note: str) -> int:
-    return int(dead.requeue(ids) if verb == BulkAction.Verb.REQUEUE else dead.discard(ids, note=note))
+def _change(verb: str, ids: list[int], note: str) -> int:
+    return requeue(ids) if verb == BulkAction.Verb.REQUEUE else discard(ids, note=note)
 
 
 def _log(user: Any, action: BulkAction, ending: str) -> None:

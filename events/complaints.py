@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
 
+from events import wellformed
 from events.exceptions import PermanentError
 from events.log.entry import Entry
 from events.models import Event
+from events.payload import encode
 from events.reasons import refusal_in
 from events.registry import Shape, processor_for
 from events.syntax import microseconds
@@ -34,14 +35,18 @@ class Line(msgspec.Struct, frozen=True):
     complaint: Complaint | None = None
 
 
-def complaints(event: Event, payload: dict[str, Any]) -> list[Complaint]:
+def complaints(event: Event, payload: dict[str, Any] | str) -> list[Complaint]:
     """What is wrong with `payload` as one of `event`: each field that its type refuses, else what its processor says.
+
+    `payload` is a JSON text where Python can't decode it; then that is what is wrong.
 
     Nothing where it would be taken, or where the processor has no `decode` to ask.
     """
     processor = processor_for(event.event_type)
     if processor is None:
         return [Complaint("", f"no processor is registered for {event.event_type!r}")]
+    if isinstance(payload, str):
+        return [Complaint("", _flaw_of(payload))]
     if processor.shape is not None and (found := _by_field(processor.shape, payload)):
         return found
     if processor.decode is None:
@@ -69,6 +74,13 @@ def lines(payload: dict[str, Any], found: list[Complaint]) -> list[Line]:
     return shown + missed + together
 
 
+def _flaw_of(payload: str) -> str:
+    try:
+        return wellformed.flaw_of(payload) or "it can't be decoded"
+    except wellformed.NotJsonError as error:
+        return f"not JSON: {error}"
+
+
 def _by_field(shape: Shape, payload: dict[str, Any]) -> list[Complaint]:
     found = []
     for field in msgspec.structs.fields(shape.struct):
@@ -84,16 +96,18 @@ def _by_field(shape: Shape, payload: dict[str, Any]) -> list[Complaint]:
 
 def _entry(event: Event, payload: dict[str, Any]) -> Entry:
     return Entry(
-        event.pk,
-        event.event_id,
-        event.event_type,
-        event.did,
-        event.priority,
-        json.dumps(payload),
-        event.version,
-        event.rev,
-        microseconds(event.occurred_at) if event.occurred_at else None,
-        microseconds(event.received_at),
-        event.attempts,
-        event.suspect,
+        id=event.pk,
+        key=event.key,
+        suspect=False,
+        place="",
+        attempts=0,
+        event_id=event.event_id,
+        event_type=event.event_type,
+        did=event.did,
+        priority=event.priority,
+        payload_text=encode(payload).decode(),
+        version=event.version,
+        rev=event.rev,
+        occurred=microseconds(event.occurred_at) if event.occurred_at else None,
+        received=microseconds(event.received_at),
     )

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from django.db.models import Q
 
-from events.models import Event
-from events.models.event import EventQuerySet
+from events.models import DeadLetter
+from events.models.dead_letter import DeadLetterQuerySet
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -24,7 +23,7 @@ class Filter(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     until: Moment | None = None  # died before
     asked: Moment | None = None  # had died by then: what a decision of that moment is about
 
-    LOOKUPS = {"since": "finished_at__gte", "until": "finished_at__lt"}
+    LOOKUPS = {"since": "died_at__gte", "until": "died_at__lt", "asked": "died_at__lte"}
 
     def __post_init__(self) -> None:
         # PostgreSQL takes no offset of 16 hours or more, which RFC 3339 allows.
@@ -40,15 +39,10 @@ class Filter(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
         """The fields that narrow it."""
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
 
-    def chosen(self, events: EventQuerySet | None = None) -> EventQuerySet:
-        """The dead letters that match, of `events` if given."""
-        dead: Any = Event.objects.dead() if events is None else events
-        given = {self.LOOKUPS.get(name, name): value for name, value in self.given.items() if name != "asked"}
-        matching: EventQuerySet = dead.filter(**given)
-        if self.asked is not None:
-            # A letter without a time of death was buried by hand: it had died by any time.
-            matching = matching.filter(Q(finished_at__lte=self.asked) | Q(finished_at=None))
-        return matching
+    def chosen(self) -> DeadLetterQuerySet:
+        """The dead letters that match."""
+        lookups = {self.LOOKUPS.get(name, name): value for name, value in self.given.items()}
+        return DeadLetter.objects.dead().filter(**lookups)
 
     def count(self, limit: int) -> int:
         """How many match, counted up to `limit`."""

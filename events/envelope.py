@@ -1,8 +1,8 @@
 """Bytes or a mapping -> a validated NewEvent. Pure: no settings, no database.
 
 The envelope (event_type, did, priority, ids and times) is its sender's work: what is wrong with it raises
-EnvelopeError. The payload comes from a stranger's repository: one that is JSON but that the log can't hold makes
-an event with a `refusal`, accepted and dead, so that it never blocks its sender.
+EnvelopeError. The payload comes from a stranger's repository: whatever is a JSON object is accepted, and judged by
+its processor, so that it never blocks its sender.
 
 Compiled decoders do the work; `events.wellformed` takes the second look at what they refuse.
 """
@@ -46,14 +46,12 @@ class NewEvent(msgspec.Struct, frozen=True):
     event_type: str
     did: str
     priority: int  # 0 (low) to 3 (critical)
-    payload: bytes  # canonical JSON of an object: sorted keys, compact, UTF-8; {} when refused
+    payload: bytes  # canonical JSON of an object: see events.payload
     digest: str  # of the content: see content_digest
     version: int | None  # microseconds since 1970 of rev, else of occurred_at; None: the log takes received_at
     rev: str | None = None
     occurred_at: datetime | None = None  # in UTC
     derived: bool = False  # the server derived event_id of the content: never a conflict
-    refusal: str = ""  # why it can never be applied: accepted as dead
-    raw: bytes | None = None  # the payload as sent, kept when refused
     request_id: str | None = None  # of the HTTP request that brought it, up to 64 characters
     traceparent: str | None = None  # of the same request, well-formed: 55 characters
 
@@ -111,7 +109,7 @@ def content_digest(
     `payload` is a mapping or its canonical bytes.
     """
     head = encode((event_type, did, rev, occurred_at and occurred_at.astimezone(UTC)))
-    body = payload if isinstance(payload, bytes) else canonical(encode(payload)).canonical
+    body = payload if isinstance(payload, bytes) else canonical(encode(payload)).text
     return hashlib.blake2b(head + body, digest_size=16).hexdigest()
 
 
@@ -136,10 +134,10 @@ def _event(envelope: Fields, raw: bytes) -> NewEvent:
         except ValueError:
             raise refused("rev", rev) from None
 
-    payload, content, refusal = canonical(raw)
+    payload, content = canonical(raw)
     event_id = envelope.event_id
-    derived = event_id is None and (event_id := _derived_id(envelope, content, occurred_at)) is not None
-    digest = content_digest(event_type, did, raw if refusal else payload, rev, occurred_at)
+    derived = event_id is None and (event_id := _derived_id(envelope, content or {}, occurred_at)) is not None
+    digest = content_digest(event_type, did, payload, rev, occurred_at)
     return NewEvent(
         event_id or uuid4(),
         event_type,
@@ -151,8 +149,6 @@ def _event(envelope: Fields, raw: bytes) -> NewEvent:
         rev,
         occurred_at,
         derived,
-        refusal,
-        raw if refusal else None,
     )
 
 
@@ -197,7 +193,7 @@ def _event_or_error(part: bytes) -> NewEvent | EnvelopeError:
 
 
 def _parse_slowly(body: bytes) -> NewEvent:
-    """What the compiled decoder gave up on: not JSON, or JSON with a payload that the log can't hold."""
+    """What the compiled decoder gave up on: not JSON, or JSON with a payload that it can't read."""
     text = _text(body)
     try:
         members = wellformed.members(text)

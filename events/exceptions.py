@@ -23,7 +23,3 @@ class EnvelopeError(EventError, ValueError):
 
 class PermanentError(EventError):
     """Raised by a processor (or its `decode`) for an event that no retry can mend: it is dead-lettered at once."""
-
-
-class LaneCountError(EventError):
-    """`EVENT_LANES` differs from the number of lanes that the log was made with."""

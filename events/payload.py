@@ -1,4 +1,4 @@
-"""A payload's bytes -> their canonical form, or why the log can't hold them. Pure.
+"""A payload's bytes -> their canonical form. Pure.
 
 Canonical: keys sorted, the last of a repeated key, no white space, UTF-8, numbers in one spelling. Two payloads
 that say the same have the same canonical bytes, and so the same digest.
@@ -6,12 +6,14 @@ that say the same have the same canonical bytes, and so the same digest.
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import msgspec
 
 from events import wellformed
 from events.exceptions import EnvelopeError
+from events.wellformed import DEPTH_LIMIT
 
 PAYLOAD_LIMIT = 65_536  # bytes, as sent
 PAYLOAD_ALLOWED = f"a JSON object of at most {PAYLOAD_LIMIT:,} bytes"
@@ -19,11 +21,10 @@ EXACT_INTEGER = 2**53  # below it a double holds every whole number
 
 
 class Payload(NamedTuple):
-    """A payload as the log stores it; `{}` where it has a `refusal`."""
+    """A payload as the log stores it."""
 
-    canonical: bytes
-    content: dict[str, Any]
-    refusal: str = ""  # why the log can't hold it
+    text: bytes  # canonical; as it was sent where Python can't decode it
+    content: dict[str, Any] | None  # None where Python can't decode it
 
 
 def _number(token: str) -> int | float:
@@ -36,33 +37,47 @@ def _number(token: str) -> int | float:
     return number
 
 
+_string = re.compile(rb'"(?:[^"\\]|\\.)*+"').sub
+_bracket = re.compile(rb"[][{}]").findall
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=_number).decode
 encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def canonical(raw: bytes) -> Payload:
-    """The payload that `raw` spells. Raises EnvelopeError if it is not a JSON object, or too large."""
+    """The payload that `raw` spells. Raises EnvelopeError if it is not a JSON object, or too large.
+
+    Whatever is JSON is a payload: NUL characters, lone surrogates, numbers beyond a double, deep nesting. What the
+    compiled decoder can't read, and what is nested deeper than DEPTH_LIMIT, is stored as it was sent; its processor
+    decides.
+    """
     if raw[:1] != b"{":
         raise EnvelopeError("payload", "not an object", PAYLOAD_ALLOWED)
     if len(raw) > PAYLOAD_LIMIT:
         raise EnvelopeError("payload", f"{len(raw):,} bytes", PAYLOAD_ALLOWED, status=413)
     try:
         content = _decode(raw)
-        compact = encode(content)
+        # How deep the decoder goes depends on the stack that it is called on: without a fixed limit the same payload
+        # could have two digests.
+        if raw.count(b"{") + raw.count(b"[") <= DEPTH_LIMIT or _depth(raw) <= DEPTH_LIMIT:
+            return Payload(encode(content), content)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        return Payload(b"{}", {}, _flaw(raw) or "payload: it can't be decoded")
-    # Cheap signs of what the decoder lets through; each can be innocent (text, many containers side by side).
-    suspicious = b"\\u0000" in compact or compact.count(b"{") + compact.count(b"[") > wellformed.DEPTH_LIMIT
-    if suspicious and (flaw := _flaw(raw)):
-        return Payload(b"{}", {}, flaw)
-    return Payload(compact, content)
+        _check_json(raw)
+    return Payload(raw, None)
 
 
-def _flaw(raw: bytes) -> str:
+def _depth(raw: bytes) -> int:
+    """How many containers of a JSON text are within each other at the most."""
+    depth = deepest = 0
+    for bracket in _bracket(_string(b"", raw)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _check_json(raw: bytes) -> None:
     try:
-        flaw = wellformed.flaw_of(raw.decode())
+        wellformed.flaw_of(raw.decode())
     except UnicodeDecodeError as error:
         raise EnvelopeError("payload", f"not UTF-8 at byte {error.start}", PAYLOAD_ALLOWED) from None
     except wellformed.NotJsonError as error:
         raise EnvelopeError("payload", f"not JSON: {error}", PAYLOAD_ALLOWED) from None
-    return flaw and f"payload: {flaw}"

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db import connections
 from django.db.models import Sum
 from django.db.models.functions import Coalesce, Now
 
 from events.conf import conf
 from events.latency import BUCKETS, quantile
-from events.log.depth import Depth, depth
-from events.models import Departed, Event, Latency, Tally, Worker
+from events.log.depth import Depth, depth, pending
+from events.models import Audit, Departed, Event, Lane, Latency, Tally, Worker
 from events.recent import Recent
 
 FULL_SHARE = 0.8  # of the capacity: where backpressure begins
@@ -63,6 +62,13 @@ class Figures:
     stalled: list[Worker]  # alive, and without progress for EVENT_BATCH_TIMEOUT though events were ready all the time
     died_recently: int  # worker processes, in the last five minutes
     latencies: list[tuple[str, int, int, int, float]]  # event type, priority, bucket, events, seconds
+    faults: int  # events that the background audit found in no place, or in two
+    lanes: int  # of the log
+
+    @property
+    def failing_lanes(self) -> list[dict[str, Any]]:
+        """The lanes whose batches keep failing by transient errors, of all workers alive."""
+        return [lane for worker in self.alive for lane in worker.failing_lanes]
 
     @property
     def backpressure(self) -> bool:
@@ -71,8 +77,7 @@ class Figures:
 
 def pending_count(limit: int | None = None) -> int:
     """How many events are pending, counted up to `limit` (the capacity): the cost is bounded too."""
-    limit = conf.queue_capacity + 1 if limit is None else limit
-    return Event.objects.pending().order_by()[:limit].count()
+    return pending(conf.queue_capacity + 1 if limit is None else limit)
 
 
 def workers_alive() -> int:
@@ -85,19 +90,17 @@ def drain_rate() -> float:
     return minute_of(Worker.objects.alive()).throughput
 
 
-def backpressure(pending: int) -> bool:
+def backpressure(depth: int) -> bool:
     """Whether ordinary events are refused with so many pending: computed from what is there, whatever came before."""
-    return pending >= FULL_SHARE * conf.queue_capacity
+    return depth >= FULL_SHARE * conf.queue_capacity
 
 
-def figures(*, using: str = "default") -> Figures:
+def figures() -> Figures:
     """The figures now. Nothing is counted that is done: the cost does not grow with the log."""
-    log = depth(connections[using], conf.queue_capacity + 1)
-    counted = Tally.objects.using(using).aggregate(
-        processed=Coalesce(Sum("processed"), 0), failed=Coalesce(Sum("failed"), 0)
-    )
-    workers = Worker.objects.using(using)
-    busy, available = map(sum, zip(_seconds(workers), _seconds(Departed.objects.using(using)), strict=True))
+    log = depth(conf.queue_capacity + 1)
+    counted = Tally.objects.aggregate(processed=Coalesce(Sum("processed"), 0), failed=Coalesce(Sum("failed"), 0))
+    workers = Worker.objects
+    busy, available = map(sum, zip(_seconds(workers), _seconds(Departed.objects), strict=True))
     alive = list(workers.alive())
     return Figures(
         **counted,
@@ -109,9 +112,9 @@ def figures(*, using: str = "default") -> Figures:
         alive=alive,
         stalled=_stalled(alive, max(log.oldest.values(), default=0.0)),
         died_recently=workers.filter(died_at__gt=Now() - RECENT_DEATH).count(),
-        latencies=list(
-            Latency.objects.using(using).values_list("event_type", "priority", "bucket", "events", "seconds")
-        ),
+        latencies=list(Latency.objects.values_list("event_type", "priority", "bucket", "events", "seconds")),
+        faults=Audit.objects.values_list("faults", flat=True).first() or 0,
+        lanes=Lane.count(),
     )
 
 
@@ -143,6 +146,9 @@ def pipeline_metrics(now: Figures | None = None) -> dict[str, Any]:
         "available_seconds": round(now.available_seconds, 3),
         "workers_stalled": len(now.stalled),
         "workers_died_recently": now.died_recently,
+        "failing_lanes": now.failing_lanes,
+        "faults": now.faults,
+        "lanes": now.lanes,
         "each_worker": [_told(worker, worker in now.stalled) for worker in now.alive],
     }
 

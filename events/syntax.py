@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 DID_LIMIT = 2048  # characters
@@ -16,6 +17,7 @@ URI_LIMIT = 8192  # characters
 HANDLE_LIMIT = 253  # characters
 NSID_LIMIT = 317  # characters
 DATETIME_LIMIT = 64  # characters
+KNOWN_DIDS = 10_000  # whose syntax was checked lately
 
 DID_ALLOWED = f"a DID such as did:plc:2rzv4orglylo5yb7lfyyxg25, at most {DID_LIMIT} characters"
 URI_ALLOWED = f"at://<did>/<collection>/<record key>, at most {URI_LIMIT} characters"
@@ -32,6 +34,7 @@ _RKEY = r"[a-zA-Z0-9._:~-]{1,512}+(?<!/\.)(?<!/\.\.)"
 
 _match_did = re.compile(_DID).fullmatch
 _match_uri = re.compile(rf"at://(?:({_DID})|({_HANDLE}))(?:/({_NSID})(?:/({_RKEY}))?)?").fullmatch
+_match_record = re.compile(rf"(?=[^/]{{1,{NSID_LIMIT}}}/){_NSID}/{_RKEY}").fullmatch
 _match_cid = re.compile(r"(?!Qmb)[a-zA-Z0-9+=]{8,256}").fullmatch
 _match_datetime = re.compile(
     r"[0-9]{4}-[01][0-9]-[0-3][0-9]T(?:[01][0-9]|2[0-3]):[0-5][0-9]:([0-6][0-9])(?:\.[0-9]+)?"
@@ -54,6 +57,7 @@ class AtUri(NamedTuple):
     rkey: str
 
 
+@lru_cache(KNOWN_DIDS)  # a batch names the same ones again and again
 def is_did(value: str) -> bool:
     """Whether `value` is a DID of at most 2,048 characters."""
     return len(value) <= DID_LIMIT and _match_did(value) is not None
@@ -73,6 +77,12 @@ def parse_uri(value: str) -> AtUri:
     if len(did) > DID_LIMIT or len(handle) > HANDLE_LIMIT or len(collection) > NSID_LIMIT:
         raise ValueError(f"at most {DID_LIMIT} characters of DID, {HANDLE_LIMIT} of handle, {NSID_LIMIT} of collection")
     return AtUri(did or handle, collection, rkey)
+
+
+def is_record_of(did: str, value: str) -> bool:
+    """Whether `value` is the AT-URI of a record in the repository of `did`, which is a DID."""
+    start = f"at://{did}/"
+    return len(value) <= URI_LIMIT and value.startswith(start) and _match_record(value, len(start)) is not None
 
 
 def parse_record_uri(value: str) -> AtUri:

@@ -24,6 +24,13 @@ def pretty(value: Any) -> str:
     return indented if len(indented) <= max(1_000, BROADEST * len(line)) else line
 
 
+def payload_text(payload: Any) -> str:
+    """A payload for people: `pretty`, or its JSON text where Python can't decode it and it is a `str`."""
+    if not isinstance(payload, str):
+        return pretty(payload)
+    return visible(payload.replace("\r", " "))  # JSON has a bare CR as white space only
+
+
 def last_line(error: str) -> str:
     """The last line of an error: of a traceback, the one that names it."""
     return visible(error.strip().rpartition("\n")[2][:SHOWN])

@@ -1,8 +1,8 @@
-"""Waking whoever waits for events: rung after each commit that appended some.
+"""Wake workers after each commit that appended events.
 
-On PostgreSQL a bell is a NOTIFY, sent by a thread of its own on a connection of its own, so that an append waits
-for none. Rings within an interval are one NOTIFY. A bell that can't be rung is no loss: workers also look by
-themselves. On SQLite there is nothing to ring: workers see the file's version change.
+On PostgreSQL by a NOTIFY, sent by a thread of its own on a connection of its own, so that an append waits for none.
+Calls within an interval are one NOTIFY. A NOTIFY that fails loses nothing: workers also poll. On SQLite there is
+nothing to send: workers see the file's version change.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import structlog
-from django.db import connections
+from django.db import connection
 
 from events.conf import conf
 
@@ -21,79 +21,82 @@ logger = structlog.stdlib.get_logger(__name__)
 
 CHANNEL = "rhiz_events"
 INTERVAL = 0.003  # seconds between two NOTIFYs of one process: each takes a lock that all commits with one share
-PATIENCE = 5.0  # seconds without a try after one that failed
+RETRY_AFTER = 5.0  # seconds without a try after one that failed
 
 
-def bare_parameters(using: str = "default") -> dict[str, Any]:
+def bare_parameters() -> dict[str, Any]:
     """What psycopg is given to connect to Django's database, beside Django and outside its pool, in autocommit."""
-    parameters = connections[using].get_connection_params()
+    parameters = connection.get_connection_params()
     for key in ("pool", "cursor_factory", "server_side_binding"):
         parameters.pop(key, None)
     return {**parameters, "autocommit": True}
 
 
-def bare_connection(using: str = "default", **overrides: Any) -> psycopg.Connection[Any]:
+def bare_connection(**overrides: Any) -> psycopg.Connection[Any]:
     """A psycopg connection of one's own to Django's database."""
-    return psycopg.connect(**{**bare_parameters(using), **overrides})
+    return psycopg.connect(**{**bare_parameters(), **overrides})
 
 
-class Bell:
-    """One process's way to ring for one database."""
+class Notifier:
+    """One process's thread that sends NOTIFY."""
 
-    def __init__(self, using: str) -> None:
-        self.using = using
+    def __init__(self) -> None:
         self.pid = os.getpid()
-        self.rung = threading.Event()
+        self.wanted = threading.Event()
         self.closed = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name=f"bell-{using}", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="notifier", daemon=True)
         self._thread.start()
 
-    def ring(self) -> None:
-        self.rung.set()
+    def notify(self) -> None:
+        self.wanted.set()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self.closed.set()
-        self.rung.set()
-        self._thread.join(PATIENCE)
+        self.wanted.set()
+        self._thread.join(RETRY_AFTER)
 
     def _serve(self) -> None:
         connection: psycopg.Connection[Any] | None = None
         while True:
-            self.rung.wait()
-            self.rung.clear()
+            self.wanted.wait()
+            self.wanted.clear()
             if self.closed.is_set():
                 break
             try:
-                connection = connection or bare_connection(self.using)
+                if connection is None:
+                    connection = bare_connection()
+                    # What wakes workers needs no place on the disk: one flush a NOTIFY less.
+                    connection.execute("set synchronous_commit = off")
                 connection.execute(f"notify {CHANNEL}")
                 self.closed.wait(INTERVAL)
             except Exception as error:  # whatever it is, the poll serves
-                logger.debug("bell not rung", error=str(error))
+                logger.debug("notify failed", error=str(error))
                 connection = None
-                self.closed.wait(PATIENCE)
+                self.closed.wait(RETRY_AFTER)
         if connection is not None:
             connection.close()
 
 
-_bells: dict[str, Bell] = {}
+_notifier: Notifier | None = None
 _making = threading.Lock()
 
 
-def ring(using: str = "default") -> None:
-    """Wake the workers of the log in `using`."""
-    if connections[using].vendor != "postgresql" or not conf.listen:
+def notify() -> None:
+    """Wake the workers."""
+    global _notifier
+    if connection.vendor != "postgresql" or not conf.listen:
         return
-    bell = _bells.get(using)
-    if bell is None or bell.pid != os.getpid():
+    if _notifier is None or _notifier.pid != os.getpid():
         with _making:
-            bell = _bells.get(using)
-            if bell is None or bell.pid != os.getpid():
-                bell = _bells[using] = Bell(using)
-    bell.ring()
+            if _notifier is None or _notifier.pid != os.getpid():
+                _notifier = Notifier()
+    _notifier.notify()
 
 
 def close() -> None:
-    """Let go of this process's connections; a later ring opens them again."""
-    while _bells:
-        _bells.popitem()[1].close()
+    """Close this process's connection; a later `notify` opens it again."""
+    global _notifier
+    notifier, _notifier = _notifier, None
+    if notifier is not None:
+        notifier.close()

@@ -10,6 +10,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from cachecore import reach, status
 from events import deaths, stats
+from events.conf import conf
+from events.intake.admission import admission
 from health import connections
 from health.answers import Answer, Status
 from health.registry import check
@@ -65,4 +67,13 @@ def event_pipeline() -> Answer:
         reasons.append("a worker is stalled: events are ready and it makes no progress")
     if now.backpressure:
         reasons.append("backpressure is active")
+    if now.failing_lanes:
+        reasons.append("a lane keeps failing")
+    if now.faults:
+        reasons.append("the audit found events in no known state")
+    if now.lanes != conf.lanes:
+        reasons.append("EVENT_LANES differs from the log's number of lanes")
+    figures["admission"] = admission.report()
+    if figures["admission"].get("pending", 0) is None:
+        reasons.append("counting pending events takes too long, everything is admitted")
     return Answer(Status.DEGRADED if reasons else Status.OK, ", ".join(reasons), figures)

@@ -62,6 +62,8 @@ def pipeline_families(now: Figures) -> Iterator[Metric]:
     yield from _minute(now)
     yield counter("worker_busy_seconds", "Time that steps took, of all workers ever.", now.busy_seconds)
     yield counter("worker_available_seconds", "Time that steps could have taken.", now.available_seconds)
+    yield gauge("failing_lanes", "Lanes whose batches keep failing by transient errors.", len(now.failing_lanes))
+    yield gauge("log_faults", "Events that the audit found in no place, or in two; must be 0.", now.faults)
     workers = {"alive": len(now.alive) - len(now.stalled), "stalled": len(now.stalled), "died": now.died_recently}
     yield labelled("workers", "Worker processes; died: within the last five minutes.", "state", workers)
     yield _latency(now.latencies)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db import connection
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
 
 from events.admin import decisions, mending
 from events.admin.letters import FilterForm, hidden_fields, page_of
@@ -20,7 +21,7 @@ from events.exceptions import EnvelopeError
 from events.log.reasons import COUNTED, groups, types
 from events.models import BulkAction, DeadLetter, Event
 from events.reasons import reason_of
-from events.visible import last_line
+from events.visible import last_line, payload_text
 
 LISTED = 10_000  # letters that a list counts; then it says that there are more
 VERBS = ("requeue", "edit", "discard")
@@ -58,7 +59,7 @@ class DeadLetterAdmin(ReadOnly):
                 "filter": hidden_fields(chosen),
                 "next": after and urlencode({**hidden_fields(chosen), "after": after}),
                 "groups": self._groups() if first and not chosen.given else [],
-                "types": types(connection),
+                "types": types(),
                 "running": BulkAction.objects.filter(state=BulkAction.State.RUNNING).order_by("id"),
             }
         return render(request, "admin/events/deadletter/list.html", context | (extra_context or {}))
@@ -66,20 +67,21 @@ class DeadLetterAdmin(ReadOnly):
     def letter_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """One letter: why it is dead, each attempt, and its payload beside what its type wants."""
         self._check_view(request)
-        letter = self.letter(pk)
-        if letter.state != Event.State.DEAD and not request.user.has_perm("events.view_event"):
-            raise PermissionDenied  # the right to see the dead is none to see them all
-        found = [] if letter.raw is not None else complaints(letter, letter.payload)
+        letter = self._letter(pk)
+        if letter is None:
+            return self._to_event(request, pk)
+        event = letter.event
+        found = complaints(event, event.payload)
+        decodable = isinstance(event.payload, dict)
         context = self.context(
             request,
             title=f"Dead letter: {letter.reason or letter.event_type}",
             letter=letter,
-            dead=letter.state == Event.State.DEAD,
-            attempts=letter.failures.order_by("-id"),
-            lines=lines(letter.payload, found) if isinstance(letter.payload, dict) else [],
+            attempts=event.failures.order_by("-id"),
+            lines=lines(event.payload, found) if decodable else [],
             complaints=found,
             died_of=_died_of(letter, found),
-            raw=None if letter.raw is None else ascii(bytes(letter.raw))[2:-1],
+            text="" if decodable else payload_text(event.payload),
         )
         return render(request, "admin/events/deadletter/letter.html", context)
 
@@ -94,22 +96,39 @@ class DeadLetterAdmin(ReadOnly):
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Another payload for a letter."""
         self._check_may(request, "edit")
-        return mending.edit(self, request, self.letter(pk))
+        return mending.edit(self, request, self._letter(pk))
 
     def context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
         """What every page here needs: the admin's frame, and what its reader may do."""
         may = {verb: request.user.has_perm(f"events.{verb}_deadletter") for verb in VERBS}
         return {**self.admin_site.each_context(request), "opts": self.opts, "may": may, **more}
 
-    def letter(self, pk: int) -> DeadLetter:
-        """A letter, whatever became of it since it was listed; 404 where there is none."""
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> DeadLetter | None:
+        """A letter; also one that was requeued, whose history stays."""
+        found: DeadLetter | None = super().get_object(request, object_id, from_field)
+        if found is not None or not LogEntry.objects.filter(**_of_letter(object_id)).exists():
+            return found
+        event = Event.objects.defer("payload").filter(pk=object_id).first()
+        return DeadLetter(event=event, event_type=event.event_type, did=event.did) if event else None
+
+    def _letter(self, pk: int) -> DeadLetter | None:
+        """A letter, None where its event is none (any more); 404 where there is no such event."""
         if pk >= 2**63:
             raise Http404
-        return get_object_or_404(DeadLetter, pk=pk)
+        letter = DeadLetter.objects.select_related("event").filter(pk=pk).first()
+        if letter is None and not Event.objects.filter(pk=pk).exists():
+            raise Http404
+        return letter
+
+    def _to_event(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not request.user.has_perm("events.view_event"):
+            raise PermissionDenied  # the permission to view dead letters includes no other events
+        messages.info(request, "This event is not a dead letter now.")
+        return HttpResponseRedirect(reverse("admin:events_event_change", args=[pk]))
 
     def _groups(self) -> list[dict[str, Any]]:
-        found = groups(connection)
-        examples = DeadLetter.objects.in_bulk([group.newest for group in found])
+        found = groups()
+        examples = DeadLetter.objects.only("event_type").in_bulk([group.newest for group in found])
         return [{"group": group, "example": examples.get(group.newest)} for group in found]
 
     def _check_view(self, request: HttpRequest) -> None:
@@ -122,8 +141,12 @@ class DeadLetterAdmin(ReadOnly):
             raise PermissionDenied
 
 
+def _of_letter(object_id: str) -> dict[str, Any]:
+    return {"content_type": ContentType.objects.get_for_model(DeadLetter), "object_id": object_id}
+
+
 def _died_of(letter: DeadLetter, found: list[Complaint]) -> str:
     """What ended it, unless the complaints about its payload say just that: its type may want something else by now."""
-    told = last_line(letter.last_error)
+    told = last_line(letter.error)
     said = {reason_of("", str(EnvelopeError(each.field, each.problem, each.allowed))) for each in found if each.field}
     return "" if reason_of("", told) in said else told or "no error was recorded"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +13,7 @@ from django.urls import reverse
 
 from events import bulk
 from events.admin.letters import FilterForm, hidden_fields, told
+from events.clock import database_now
 from events.dead_letters import Filter
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def decide(page: DeadLetterAdmin, request: HttpRequest, verb: str) -> HttpRespon
     by_filter = request.POST.get("scope") == "filter"
     ids = sorted({int(pk) for pk in request.POST.getlist("selected")[:SELECTED] if pk.isdecimal() and len(pk) < 19})
     if not form.is_valid() or not (by_filter or ids):
-        messages.warning(request, "Nothing was selected." if form.is_valid() else "That filter is none.")
+        messages.warning(request, "Nothing was selected." if form.is_valid() else "Invalid filter.")
         return HttpResponseRedirect(reverse(LIST))
     chosen = form.chosen() if by_filter else None
     note = request.POST.get("note", "").replace("\0", "").strip()[:NOTE_LENGTH]
@@ -46,7 +46,7 @@ def _ask(
 ) -> HttpResponse:
     if chosen is not None:
         # Only what was counted here is meant: what dies while someone thinks about it is not.
-        chosen = msgspec.structs.replace(chosen, asked=datetime.now(UTC))
+        chosen = msgspec.structs.replace(chosen, asked=database_now())
         number = chosen.count(bulk.COUNTED + 1)
     else:
         number = page.get_queryset(request).dead().filter(pk__in=ids).count()  # type: ignore[attr-defined]
@@ -79,6 +79,5 @@ def _carry_out(request: HttpRequest, verb: str, chosen: Filter | None, ids: list
         changed, left = decided.changed, chosen.count(bulk.AT_ONCE)
     messages.success(request, f"{changed} dead letter{pluralize(changed)} {DONE[verb]}.")
     if left:
-        words = f"Left as they are: {left}, no longer dead or with a payload that can't be stored."
-        messages.warning(request, words)
+        messages.warning(request, f"Left as they are: {left}, no longer dead.")
     return HttpResponseRedirect(reverse(LIST))

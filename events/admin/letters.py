@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
@@ -57,36 +56,25 @@ def told(chosen: Filter) -> dict[str, str]:
 
 
 def page_of(chosen: Filter, query: QueryDict) -> tuple[list[DeadLetter], str | None]:
-    """The letters of a page, the newest deaths first, and the key of the next page; None if this is the last.
-
-    Letters without a time of death, buried by hand, come after all others: databases do not agree on their place.
-    """
-    rows: QuerySet[Any] = chosen.chosen(DeadLetter.objects.dead()).defer("payload", "raw")
-    timed, untimed = rows.filter(finished_at__isnull=False), rows.filter(finished_at=None)
+    """The letters of a page, the newest deaths first, and the key of the next page; None if this is the last."""
+    rows = chosen.chosen().select_related("event").defer("event__payload")
     key = _key(query.get("after", ""))
     if key is not None:
         died, last = key
-        if died is None:
-            timed, untimed = timed.none(), untimed.filter(id__lt=last)
-        else:
-            # A range that an index begins at; of those that died in the same moment, the ones that were not shown.
-            timed = timed.filter(Q(finished_at__lt=died) | Q(id__lt=last), finished_at__lte=died)
-    letters = list(timed.order_by("-finished_at", "-id")[: PAGE + 1])
-    if len(letters) <= PAGE:
-        letters += untimed.order_by("-id")[: PAGE + 1 - len(letters)]
+        # A range that an index begins at; of those that died in the same moment, the ones that were not shown.
+        rows = rows.filter(Q(died_at__lt=died) | Q(pk__lt=last), died_at__lte=died)
+    letters = list(rows.order_by("-died_at", "-pk")[: PAGE + 1])
     if len(letters) <= PAGE:
         return letters, None
     end = letters[PAGE - 1]
-    return letters[:PAGE], f"{end.finished_at.isoformat() if end.finished_at else ''}_{end.pk}"
+    return letters[:PAGE], f"{end.died_at.isoformat()}_{end.pk}"
 
 
-def _key(text: str) -> tuple[datetime | None, int] | None:
+def _key(text: str) -> tuple[datetime, int] | None:
     """The key in an address; None where there is none, or nonsense: then it is the first page."""
     died, _, last = text.rpartition("_")
     if not (last.isascii() and last.isdecimal() and len(last) < 19):
         return None
-    if text == f"_{last}":
-        return None, int(last)
     try:
         moment = parse_datetime(died)
     except ValueError:

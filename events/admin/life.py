@@ -74,17 +74,19 @@ def events_of(did: str, after: str) -> Rows:
     return Rows(head, [_event_row(event) for event in page.events], str(page.before or ""))
 
 
-def outcome(event: Event) -> str:
-    """What became of an event, in one line."""
-    reason = last_line(event.last_error)
-    if event.state == Event.State.PENDING and event.attempts:
+def outcome(event: Any) -> str:
+    """What became of an event with its state, in one line."""
+    reason = last_line(event.error)
+    if event.state != Event.State.PENDING:
+        return last_line(event.note) or reason
+    if event.available_at is None:
+        return ""
+    if event.attempts:
         return f"tried again from {event.available_at:%H:%M:%S} on: {reason}"
-    if event.state == Event.State.PENDING and event.available_at > timezone.now():
-        return "waits behind an earlier event of this DID"
-    return reason if event.state in (Event.State.DEAD, Event.State.DISCARDED) else ""
+    return "waits behind an earlier event of this DID" if event.available_at > timezone.now() else ""
 
 
-def _event_row(event: Event) -> tuple[Any, ...]:
+def _event_row(event: Any) -> tuple[Any, ...]:
     return (
         f"{event.received_at:%Y-%m-%d %H:%M:%S}",
         event_link(event),

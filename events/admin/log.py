@@ -21,7 +21,7 @@ from events.admin.read_only import ReadOnly
 from events.admin.search import NEWEST, Page, find
 from events.models import Event
 from events.syntax import DID_ALLOWED, is_did
-from events.visible import pretty, visible
+from events.visible import payload_text, visible
 
 FIELDS = (
     "event_id",
@@ -35,6 +35,7 @@ FIELDS = (
     "received",
     "available",
     "ended",
+    "worker",
     "rev",
     "occurred",
     "request_id",
@@ -51,6 +52,9 @@ class LogAdmin(ReadOnly):
 
     class Media:
         css = {"all": ["events/pipeline.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return Event.objects.with_state()
 
     def get_urls(self) -> list[URLPattern]:
         own = path("life/", self.admin_site.admin_view(self.life_view), name="events_event_life")
@@ -99,21 +103,21 @@ class LogAdmin(ReadOnly):
         return did_link(event.did)
 
     @admin.display(description="state")
-    def condition(self, event: Event) -> SafeString | str:
-        """The state; of a dead event, with the way to what can be done about it."""
+    def condition(self, event: Any) -> SafeString | str:
+        """The state; of a dead letter, with a link to it."""
         label = Event.State(event.state).label
-        if event.state != Event.State.DEAD:
+        if event.state not in (Event.State.DEAD, Event.State.DISCARDED):
             return label
         address = reverse("admin:events_deadletter_change", args=[event.pk])
-        return format_html('<span class="state dead">{}</span> <a href="{}">Its dead letter</a>', label, address)
+        return format_html('<span class="state {0}">{0}</span> <a href="{1}">Its dead letter</a>', label, address)
 
     @admin.display(description="error")
-    def error(self, event: Event) -> SafeString | str:
-        """Why it failed last, as it was written down."""
-        return format_html('<pre class="error">{}</pre>', visible(event.last_error)) if event.last_error else "-"
+    def error(self, event: Any) -> SafeString | str:
+        """The error of a dead letter; of a pending event, that of its newest failed attempt."""
+        return format_html('<pre class="error">{}</pre>', visible(event.error)) if event.error else "-"
 
     @admin.display(description="tries")
-    def tries(self, event: Event) -> str:
+    def tries(self, event: Any) -> str:
         """How often it was applied, and what befell the processes that did."""
         alone = ". It was in the batch of a worker that died: it runs alone" if event.suspect else ""
         died = f", {event.crashes} worker processes died while it ran alone in them" if event.crashes else ""
@@ -124,12 +128,22 @@ class LogAdmin(ReadOnly):
         return _moment(event.received_at)
 
     @admin.display(description="to be applied from (UTC)")
-    def available(self, event: Event) -> str:
-        return _moment(event.available_at)
+    def available(self, event: Any) -> str:
+        ready = event.state == Event.State.PENDING and event.available_at is None
+        return "since its receipt" if ready else _moment(event.available_at)
 
     @admin.display(description="ended (UTC)")
-    def ended(self, event: Event) -> str:
+    def ended(self, event: Any) -> str:
         return _moment(event.finished_at)
+
+    @admin.display(description="applied by")
+    def worker(self, event: Any) -> str:
+        """The worker that applied it."""
+        return event.worker or "-"
+
+    @admin.display(description="lane")
+    def lane(self, event: Any) -> int:
+        return int(event.lane)
 
     @admin.display(description="occurred (UTC)")
     def occurred(self, event: Event) -> str:
@@ -137,11 +151,8 @@ class LogAdmin(ReadOnly):
 
     @admin.display(description="payload")
     def content(self, event: Event) -> SafeString:
-        """The payload, indented; bytes that no JSON column can hold are shown escaped."""
-        if event.raw is not None:
-            raw = bytes(event.raw).decode("utf-8", "backslashreplace")
-            return format_html('<pre class="payload">{}</pre>', visible(raw))
-        return format_html('<pre class="payload">{}</pre>', pretty(event.payload))
+        """The payload, indented; one that can't be decoded, as its text."""
+        return format_html('<pre class="payload">{}</pre>', payload_text(event.payload))
 
 
 def _moment(moment: datetime | None) -> str:

@@ -10,10 +10,8 @@ import random
 import time
 from datetime import datetime, timedelta
 
-from django.db import connections
-from django.utils import timezone
-
 from events import stats
+from events.clock import database_now
 from events.history.folding import fold, slot_of
 from events.latency import BUCKETS
 from events.models import Event, Sample
@@ -33,24 +31,21 @@ KEPT = {FINE: FINE_KEPT, COARSE: COARSE_KEPT}
 class Keeping:
     """One process's share in the keeping of the history."""
 
-    def __init__(self, *, using: str = "default") -> None:
-        self.using = using
-
     def seconds_until_next(self) -> float:
         """Seconds to the next slot, and a little by chance: mostly one worker comes first, and the others see it."""
         return FINE - time.time() % FINE + random.uniform(0, HASTE)  # noqa: S311 - no secret
 
     def keep(self) -> bool:
         """Fill the present slot if it is empty, fold what has ended and forget what is old; whether it was empty."""
-        now = _now(self.using)
-        samples = Sample.objects.using(self.using)
+        now = database_now()
+        samples = Sample.objects.all()
         # They would stand in the way: nothing would be sampled, nor folded, until that time came again.
         for step in KEPT:
             samples.filter(step=step, slot__gt=slot_of(now + AHEAD, step)).delete()
         if samples.filter(step=FINE, slot=slot_of(now, FINE)).exists():
             return False
         began = time.monotonic()
-        told = stats.figures(using=self.using)
+        told = stats.figures()
         newest = samples.filter(step=FINE).order_by("-slot").first()
         taken = sample(told, now, self._received(newest), time.monotonic() - began)
         samples.bulk_create([taken], ignore_conflicts=True)
@@ -61,7 +56,7 @@ class Keeping:
 
     def fold(self, now: datetime) -> int:
         """Fold the fine samples of the coarse slots that have ended since the last one folded; how many there were."""
-        samples = Sample.objects.using(self.using)
+        samples = Sample.objects.all()
         last = samples.filter(step=COARSE).order_by("-slot").values_list("slot", flat=True).first() or 0
         present = slot_of(now, COARSE)
         if last >= present - 1:
@@ -72,7 +67,7 @@ class Keeping:
 
     def _received(self, newest: Sample | None) -> int:
         """The highest id given; not less than was seen before, though the log may have been pruned to its end."""
-        highest = Event.objects.using(self.using).order_by("-id").values_list("id", flat=True).first() or 0
+        highest = Event.objects.order_by("-id").values_list("id", flat=True).first() or 0
         return max(highest, newest.received if newest else 0)
 
 
@@ -96,11 +91,3 @@ def sample(now: Figures, taken_at: datetime, received: int, seconds: float) -> S
         workers=len(now.alive),
         seconds=seconds,
     )
-
-
-def _now(using: str) -> datetime:
-    """The time by the database's clock; SQLite's is this process's, and tells no more than seconds."""
-    with connections[using].cursor() as cursor:
-        cursor.execute("select current_timestamp")
-        ((now,),) = cursor.fetchall()
-    return now if isinstance(now, datetime) else timezone.now()

@@ -2,6 +2,9 @@
 
 Counting what is pending costs the database too much to do it for each request. So a thread samples it beside
 the requests, and what this process has appended since is added: the estimate errs to the safe side.
+
+No event is refused on an estimate older than OLDEST. While the database answers but a count takes longer than it may,
+everything is admitted, and health reports that: the capacity protects from a long wait, and no promise depends on it.
 """
 
 from __future__ import annotations
@@ -10,17 +13,20 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
-from django.db import connections
+from django.db import OperationalError, connections
 
 from events import stats
 from events.conf import conf
+from events.log.errors import STATEMENT_TOOK_TOO_LONG, sqlstate
 
 CRITICAL = 3
 SAMPLING_SHARE = 20  # a sample is taken at most this often: its own duration times this
 SHORTEST_INTERVAL = 0.25  # seconds between samples
-STALE_AFTER = 1.0  # seconds; an older sample (and two intervals old) says nothing: traffic had stopped
+LONGEST_INTERVAL = 1.0  # however long the last sample took: it may have waited for a server that was frozen
+OLDEST = 2.0  # seconds; an older sample says nothing
 IDLE_END = 10.0  # seconds without traffic until the thread ends
 LONGEST_RETRY = 60  # seconds
 
@@ -44,7 +50,7 @@ class Admission:
         self._background = background  # False: samples only in requests that find theirs stale
         self._figures = threading.Lock()  # held for arithmetic only
         self._sampling = threading.Lock()  # one sample at a time
-        self._sampled = 0  # pending events, by the last sample
+        self._sampled: int | None = 0  # pending events, by the last sample; None: counting took too long
         self._appended = 0  # by this process, since that sample began
         self._reserved = 0  # admitted and not yet settled
         self._rate = 0.0  # events a second that workers apply
@@ -55,19 +61,19 @@ class Admission:
 
     @property
     def pending(self) -> int:
-        """How many events are pending, at most."""
-        return self._sampled + self._appended + self._reserved
+        """How many events are pending, at most; 0 while that can't be counted."""
+        return 0 if self._sampled is None else self._sampled + self._appended + self._reserved
 
     @property
     def stale(self) -> bool:
         """Whether `reserve` will ask the database before it answers (a door on an event loop must not wait there)."""
-        return self._clock() - self._sampled_at > max(STALE_AFTER, 2 * self._interval)
+        return self._clock() - self._sampled_at > OLDEST
 
     def reserve(self, priorities: Sequence[int], *, ask: bool = True) -> list[bool]:
         """Which of the events with these priorities there is room for, in their order.
 
         Raises what the database raises when the first sample, or the first after a pause, can't be taken. With
-        `ask` false it is not taken here: a sample that has just become too old is good enough, once.
+        `ask` false it is not taken here, and nothing is refused on one that is too old.
         """
         if ask and self.stale:
             with self._sampling:
@@ -75,7 +81,8 @@ class Admission:
                     self._sample()
         elif self._background and self._clock() - self._sampled_at >= self._interval:
             self._wake()
-        capacity = conf.queue_capacity
+        known = self._sampled is not None and not self.stale
+        capacity = conf.queue_capacity if known else math.inf
         ordinary = stats.FULL_SHARE * capacity  # the rest is for CRITICAL
         with self._figures:
             pending = before = self.pending
@@ -104,17 +111,35 @@ class Admission:
         with self._sampling:
             self._sample()
 
+    def report(self) -> dict[str, Any]:
+        """What admission goes by in this process, for health; empty where nothing was admitted lately."""
+        if self.stale:
+            return {}
+        age = round(self._clock() - self._sampled_at, 1)
+        return {"pending": None if self._sampled is None else self.pending, "sample_age_seconds": age}
+
     def _sample(self) -> None:
         started = self._clock()
         with self._figures:
             counted = self._appended  # committed already, so the count below sees them
-        pending, rate = self._pending_count(conf.queue_capacity), self._drain_rate()
+        pending, rate = self._counted(), self._drain_rate()
         finished = self._clock()
         with self._figures:
             self._sampled, self._rate = pending, rate
             self._appended -= counted
             self._sampled_at = finished
-            self._interval = max(SHORTEST_INTERVAL, SAMPLING_SHARE * (finished - started))
+            took = SAMPLING_SHARE * (finished - started)
+            self._interval = min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, took))
+
+    def _counted(self) -> int | None:
+        """How many events are pending; None where counting takes longer than a count may."""
+        try:
+            return self._pending_count(conf.queue_capacity)
+        except OperationalError as error:
+            if sqlstate(error) not in STATEMENT_TOOK_TOO_LONG:
+                raise
+            logger.warning("counting pending events takes too long, everything is admitted", error=str(error))
+            return None
 
     def _wake(self) -> None:
         self._traffic.set()

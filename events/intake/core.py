@@ -19,7 +19,7 @@ from msgspec import structs
 
 from events import registry
 from events.envelope import NewEvent, parse, parse_array, parse_lines
-from events.exceptions import EnvelopeError, LaneCountError
+from events.exceptions import EnvelopeError
 from events.intake import problems
 from events.intake.admission import Admission, admission
 from events.intake.answer import Answer
@@ -28,12 +28,12 @@ from events.intake.problems import Problem, ProblemError
 from events.intake.rate import limiter
 from events.intake.request_id import NAMELESS, Name, current
 from events.log.append import append_new
-from events.log.appending import Appended, JustPruned
+from events.log.append_protocol import Appended, JustPruned
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
 # Nothing was appended, or it is not known: 503, and the same request again is safe.
-APPEND_FAILURES = (DatabaseFailure, psycopg.Error, JustPruned, LaneCountError)
+APPEND_FAILURES = (DatabaseFailure, psycopg.Error, JustPruned)
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -72,7 +72,7 @@ def receive(body: bytes, content_type: str, content_encoding: str = "") -> Answe
         events = submission.events
         appended: list[Appended] = []
         try:
-            appended = append_new(events)
+            appended = append_new(events, may_split=True)
         finally:
             settle(submission, appended)
         told = answer(submission, appended)
@@ -123,21 +123,21 @@ def admit(submission: Submission, room: Admission | None = None, *, ask: bool = 
 def settle(submission: Submission, appended: list[Appended], room: Admission | None = None) -> None:
     """Tell admission what became of an admitted submission; `appended` is empty when the append failed."""
     events = submission.events
-    enqueued = sum(
-        result.status == "enqueued" and not event.refusal for event, result in zip(events, appended, strict=False)
-    )
+    enqueued = sum(result.status == "enqueued" for result in appended)
     (room or admission).settle(len(events), enqueued)
 
 
 def failure(error: Exception, name: Name) -> Problem:
-    """The problem that one of APPEND_FAILURES is to the caller. A wrong setting is no reason to lose an event."""
+    """The problem that one of APPEND_FAILURES is to the caller."""
     logger.warning("events were not appended", error=f"{type(error).__name__}: {error}", request_id=name.request_id)
-    return problems.wrong_lanes() if isinstance(error, LaneCountError) else problems.database_away()
+    return problems.database_away()
 
 
 def answer(submission: Submission, appended: list[Appended]) -> Answer:
-    """What the caller hears; `appended` is what became of `submission.events`, in their order."""
+    """The answer to the caller; `appended` is what became of `submission.events`, in their order."""
     outcomes = _outcomes(submission, appended)
+    if appended and all(each.status == "locked" for each in appended) and len(appended) == len(outcomes):
+        return problems.locked(appended[0].event_id).answer()
     if submission.single:
         [outcome] = outcomes
         if isinstance(outcome, Rejection):
@@ -165,6 +165,8 @@ def _outcomes(submission: Submission, appended: list[Appended]) -> list[Appended
             told = {"event_id": str(outcome.event_id), "request_id": submission.name.request_id}
             logger.warning("event was sent again with another content", **told)
             outcome = Rejection(problems.conflict(outcome.event_id), outcome.event_id)
+        elif isinstance(outcome, Appended) and outcome.status == "locked":
+            outcome = Rejection(problems.locked(outcome.event_id), outcome.event_id)
         outcomes.append(outcome)
     return outcomes
 

@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 
 import msgspec
 import structlog
-from django.db.models import QuerySet
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -15,11 +17,16 @@ from rest_framework.reverse import reverse
 from events.dead_letters import Filter
 from events.exceptions import EnvelopeError
 from events.intake import described
+from events.intake.answer import Answer
 from events.intake.body import read_body
-from events.intake.internal import InternalView
+from events.intake.internal import InternalView, response
 from events.intake.selection import Selection
-from events.intake.views import told
-from events.models import Event
+from events.intake.views import identity
+from events.lanes import lane_of
+from events.log.dead_letters import discard, requeue
+from events.models import Event, Lane
+from events.models.dead_letter import DeadLetterQuerySet
+from events.models.fields import decoded
 
 PAGE = 100  # events, unless `limit` asks for fewer or more
 LARGEST_PAGE = 500
@@ -33,29 +40,36 @@ class DeadLettersView(InternalView):
     """Dead letters, newest first; `next` is the address of the following page, or null."""
 
     @described.dead_letters
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         query = request.query_params
         limit = min(_whole(query, "limit", PAGE), LARGEST_PAGE)
         filters: dict[str, Any] = {
             name: _text(query, name) for name in ("event_type", "did", "reason") if name in query
         }
-        events = Filter(**filters).chosen().order_by("-id")
+        letters = Filter(**filters).chosen().order_by("-event")
         if "before" in query:
-            events = events.filter(id__lt=_whole(query, "before", 0))
-        page = list(events[: limit + 1])
+            letters = letters.filter(event__lt=_whole(query, "before", 0))
+        # A payload's stored text goes into the answer as it is: to encode a deeply nested one again could fail.
+        letters = (
+            letters.select_related("event").defer("event__payload").annotate(text=Cast("event__payload", TextField()))
+        )
+        page = list(letters[: limit + 1])
+        lanes = Lane.count()
         more = {**filters, "limit": limit, "before": page[limit - 1].pk} if len(page) > limit else None
         following = f"{reverse('events:dead-letters')}?{urlencode(more)}" if more else None
-        return Response({"results": [_letter(event) for event in page[:limit]], "next": following})
+        return response(
+            Answer.json(200, {"results": [_letter(each, lanes) for each in page[:limit]], "next": following})
+        )
 
 
 class RequeueView(InternalView):
-    """Makes dead letters pending again. Those whose payload the log can't hold stay dead."""
+    """Makes dead letters pending again."""
 
     @described.requeue
     def post(self, request: Request) -> Response:
         selection = _selection(request)
-        ids, more = _bounded(selection.dead().filter(raw=None))
-        requeued = Event.objects.requeue(ids)
+        ids, more = _bounded(selection.dead())
+        requeued = requeue(ids)
         _tell("dead letters requeued", selection, requeued)
         return Response({"requeued": requeued, "more": more})
 
@@ -67,7 +81,7 @@ class DiscardView(InternalView):
     def post(self, request: Request) -> Response:
         selection = _selection(request)
         ids, more = _bounded(selection.dead())
-        discarded = Event.objects.dead().discard(ids, note=selection.note)
+        discarded = discard(ids, note=selection.note)
         _tell("dead letters discarded", selection, discarded)
         return Response({"discarded": discarded, "more": more})
 
@@ -93,9 +107,9 @@ def _selection(request: Request) -> Selection:
     return selection
 
 
-def _bounded(events: QuerySet[Event]) -> tuple[list[int], bool]:
-    """The ids of the oldest BOUND events, and whether there are more."""
-    ids = list(events.order_by("id").values_list("id", flat=True)[: BOUND + 1])
+def _bounded(letters: DeadLetterQuerySet) -> tuple[list[int], bool]:
+    """The ids of the oldest BOUND letters, and whether there are more."""
+    ids = list(letters.order_by("pk").values_list("pk", flat=True)[: BOUND + 1])
     return ids[:BOUND], len(ids) > BOUND
 
 
@@ -112,7 +126,20 @@ def _text(query: Any, name: str) -> str:
     return str(query[name])
 
 
-def _letter(event: Event) -> dict[str, Any]:
-    """A dead letter with its payload; where the log can't hold that, its text as it was sent."""
-    payload = {"payload": event.payload} if event.raw is None else {"raw": bytes(event.raw).decode("utf-8", "replace")}
-    return {**told(event), **payload}
+def _letter(letter: Any, lanes: int) -> dict[str, Any]:
+    """A dead letter with its payload; where Python can't decode that, with its text as `raw`."""
+    state = {
+        "state": Event.State.DEAD.label,
+        "lane": lane_of(letter.event.key, lanes),
+        "attempts": letter.attempts,
+        "crashes": 0,
+        "error": letter.error or None,
+        "reason": letter.reason or None,
+        "note": letter.note or None,
+        "worker": None,
+        "available_at": None,
+        "finished_at": letter.died_at,
+    }
+    undecodable = isinstance(decoded(letter.text), str)
+    payload = {"raw": letter.text} if undecodable else {"payload": msgspec.Raw(letter.text.encode())}
+    return {**identity(letter.event), **state, **payload}

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import structlog
 
 from events.envelope import NewEvent
-from events.log.appending import Appended
-from events.log.on_loop import LogOnLoop, OutcomeUnknownError, log_on_loop
+from events.log.append_async import AsyncLog, OutcomeUnknownError, async_log
+from events.log.append_protocol import Appended
 
 ROWS_LIMIT = 5_000  # in one group, unless one caller alone has more
 BYTES_LIMIT = 8_000_000  # of payloads in one group, unless one caller alone has more
@@ -41,7 +41,7 @@ class Waiting(NamedTuple):
 class GroupCommit:
     """Appends for many callers at once, on one event loop."""
 
-    def __init__(self, log: LogOnLoop | None = None) -> None:
+    def __init__(self, log: AsyncLog | None = None) -> None:
         self._log = log
         self._queue: deque[Waiting] = deque()
         self._flush: asyncio.Task[None] | None = None
@@ -95,7 +95,7 @@ class GroupCommit:
 
     async def _commit(self, group: list[Waiting]) -> None:
         try:
-            self._log = self._log or log_on_loop()
+            self._log = self._log or async_log()
             appended = await self._log.append([event for waiting in group for event in waiting.events])
         except asyncio.CancelledError:
             # The loop is being taken down. Nobody is left to wait for an answer that will not come.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,6 @@ from events.intake.answer import Answer
 
 CONTENT_TYPE = "application/problem+json"
 DATABASE_RETRY = 2  # seconds
-SETUP_RETRY = 30  # seconds
 BUSY_RETRY = 1  # seconds: a group takes milliseconds to commit
 
 
@@ -114,10 +113,13 @@ def database_away() -> Problem:
     return _come_back("database-away", detail, DATABASE_RETRY)
 
 
-def wrong_lanes() -> Problem:
-    """503: this process is set up for another log; nothing was appended, and an operator must mend it."""
-    detail = f"this service is set up for another number of lanes than its log has; try again in {SETUP_RETRY} s"
-    return _come_back("wrong-lanes", detail, SETUP_RETRY)
+def locked(event_id: UUID) -> Problem:
+    """503: an open transaction holds this event_id, or that of an earlier event of the same DID."""
+    detail = (
+        f"another transaction is still writing this event or an earlier one of its did; try again in {BUSY_RETRY} s"
+    )
+    problem = _come_back("locked", detail, BUSY_RETRY)
+    return replace(problem, members={**problem.members, "event_id": str(event_id)})
 
 
 def too_busy() -> Problem:

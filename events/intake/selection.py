@@ -5,10 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 import msgspec
-from django.db.models import QuerySet
 
 from events.dead_letters import Filter
-from events.models import Event
+from events.models import DeadLetter
+from events.models.dead_letter import DeadLetterQuerySet
 
 
 # A misspelt field must not widen what is changed: unknown ones are refused.
@@ -21,8 +21,8 @@ class Selection(msgspec.Struct, forbid_unknown_fields=True):
 
     ALLOWED = '{"ids": [event_id, ...]} or {"filter": {"event_type": ..., "did": ..., "reason": ...}}; "note"'
 
-    def dead(self) -> QuerySet[Event]:
+    def dead(self) -> DeadLetterQuerySet:
         """The dead letters asked for."""
         if self.ids is None:
             return (self.filter or Filter()).chosen()
-        return Event.objects.dead().filter(event_id__in=self.ids)
+        return DeadLetter.objects.dead().filter(event__event_id__in=self.ids)

@@ -31,7 +31,7 @@ Rev = Annotated[
 EventType = Annotated[str, Meta(pattern="^[a-z0-9_.-]{1,100}$", description="a type that has a processor")]
 Count = Annotated[int, Meta(ge=0)]
 Moment = Annotated[datetime, Meta(tz=True)]
-StateName = Literal["pending", "done", "dead", "discarded"]
+StateName = Literal["pending", "done", "dead", "discarded", "unknown"]
 
 
 class Event(msgspec.Struct):
@@ -42,8 +42,8 @@ class Event(msgspec.Struct):
     payload: Annotated[
         dict[str, Any],
         Meta(
-            description=f"the record, at most {PAYLOAD_LIMIT:,} bytes. One that does not fit its type, or that the "
-            "log can't hold, is accepted and dead-lettered with the reason"
+            description=f"the record, at most {PAYLOAD_LIMIT:,} bytes. Any JSON object is accepted; a worker "
+            "dead-letters one that does not fit its type, with the reason"
         ),
     ]
     priority: Priority = 1
@@ -118,13 +118,7 @@ class EventStatus(msgspec.Struct):
     event_id: UUID
     event_type: str
     did: str
-    lane: Count
     priority: Priority
-    state: StateName
-    attempts: Count
-    crashes: Annotated[int, Meta(ge=0, description="worker processes that died while it ran alone in them")]
-    error: Annotated[str | None, Meta(description="of the last attempt, or why it is dead")]
-    reason: Annotated[str | None, Meta(description="of its death: the error without what varies; null before")]
     request_id: Annotated[str | None, Meta(description="X-Request-ID of the request that brought it")]
     traceparent: Annotated[
         str | None, Meta(description="of the request that brought it, as W3C Trace Context writes it")
@@ -132,8 +126,23 @@ class EventStatus(msgspec.Struct):
     rev: str | None
     occurred_at: Moment | None
     received_at: Moment
-    available_at: Annotated[Moment, Meta(description="from when it may be applied")]
-    finished_at: Moment | None
+    state: Annotated[StateName, Meta(description="unknown: in no table of the log, which is an error")]
+    lane: Count
+    attempts: Annotated[
+        int, Meta(ge=0, description="times that it was applied; of a done event, as far as its failures are kept")
+    ]
+    crashes: Annotated[int, Meta(ge=0, description="worker processes that died while it ran alone in them")]
+    error: Annotated[str | None, Meta(description="of the last attempt, or why it is dead")]
+    reason: Annotated[str | None, Meta(description="of its death: the error without what varies; null before")]
+    note: Annotated[str | None, Meta(description="why it was discarded")]
+    worker: Annotated[str | None, Meta(description="host and pid of the worker that applied it; null before")]
+    available_at: Annotated[
+        Moment | None,
+        Meta(
+            description="from when a pending event that was tried or requeued may be applied; null: since its receipt"
+        ),
+    ]
+    finished_at: Annotated[Moment | None, Meta(description="when it was done, died or was discarded")]
 
 
 class Failure(msgspec.Struct):
@@ -153,7 +162,7 @@ class EventTold(EventStatus):
 
 
 class DeadLetter(EventStatus):
-    """A dead event with its payload, or, where the log can't hold that, with `raw`: its text as it was sent."""
+    """A dead event with its payload, or, where the server can't decode that, with its JSON text as `raw`."""
 
     payload: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     raw: str | msgspec.UnsetType = msgspec.UNSET

@@ -43,8 +43,9 @@ class EventView(InternalView):
 
     @described.event
     def get(self, request: Request, event_id: UUID) -> Response:
-        event = get_object_or_404(Event, event_id=event_id)
-        return Response({**told(event), "failures": [_failure(attempt) for attempt in event.failures.order_by("id")]})
+        event: Any = get_object_or_404(Event.objects.with_state().defer("payload"), event_id=event_id)
+        failures = [_failure(attempt) for attempt in event.failures.order_by("id")]
+        return Response({**identity(event), **_state(event), "failures": failures})
 
 
 class NothingView(InternalView):
@@ -57,24 +58,32 @@ class NothingView(InternalView):
         raise Http404
 
 
-def told(event: Event) -> dict[str, Any]:
-    """An event's state, attempts, errors and times."""
+def identity(event: Event) -> dict[str, Any]:
+    """What an event was sent with, except its payload."""
     return {
         "event_id": event.event_id,
         "event_type": event.event_type,
         "did": event.did,
-        "lane": event.lane,
         "priority": event.priority,
-        "state": Event.State(event.state).label,
-        "attempts": event.attempts,
-        "crashes": event.crashes,
-        "error": event.last_error or None,
-        "reason": event.reason or None,
         "request_id": event.request_id,
         "traceparent": event.traceparent,
         "rev": event.rev,
         "occurred_at": event.occurred_at,
         "received_at": event.received_at,
+    }
+
+
+def _state(event: Any) -> dict[str, Any]:
+    """What became of an event that `with_state` has read."""
+    return {
+        "state": Event.State(event.state).label,
+        "lane": event.lane,
+        "attempts": event.attempts,
+        "crashes": event.crashes,
+        "error": event.error or None,
+        "reason": event.reason or None,
+        "note": event.note or None,
+        "worker": event.worker or None,
         "available_at": event.available_at,
         "finished_at": event.finished_at,
     }

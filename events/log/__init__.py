@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import connection
 
 
-def dialect(connection: BaseDatabaseWrapper) -> ModuleType:
-    """The statements for this connection's database."""
+def dialect() -> ModuleType:
+    """The statements for the database. Raises ValueError for one that the log does not support."""
     if connection.vendor == "postgresql":
         from events.log import postgres
 
@@ -23,8 +22,3 @@ def dialect(connection: BaseDatabaseWrapper) -> ModuleType:
 
         return sqlite
     raise ValueError(f"the event log runs on PostgreSQL and SQLite, not on {connection.vendor}")
-
-
-def dialect_of(using: str) -> ModuleType:
-    """The statements for the database with this alias."""
-    return dialect(connections[using])

@@ -1,32 +1,27 @@
-"""Appending to the log: durable when it returns (or with the caller's own transaction), idempotent by event_id."""
+"""Append to the log: durable when it returns (or with the caller's own transaction), idempotent by event_id."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import DatabaseError, OperationalError, connection, transaction
 
-from events.conf import conf
 from events.envelope import NewEvent, from_mapping
 from events.log import dialect
-from events.log.appending import Appended, Insert, JustPruned, Look, Steps, appending, document
-from events.log.faults import is_nobodys_fault
-from events.wakeup import ring
+from events.log.append_protocol import Append, Appended, FetchDigests, Insert, JustPruned, document
+from events.log.errors import LOCK_TIMEOUT, is_transient, sqlstate
+from events.models import Event
+from events.reasons import reason_of
+from events.wakeup import notify
 
-PATIENCE = 20.0  # seconds that an append is repeated which lost to a deadlock or to another writer
+REPEAT_FOR = 20.0  # seconds that an append is repeated which lost to a deadlock or to another writer
 
 
-_checked: set[tuple[str, int]] = set()
-
-
-def append(
-    events: Mapping[str, Any] | NewEvent | Iterable[Mapping[str, Any] | NewEvent], *, using: str = "default"
-) -> list[Appended]:
+def append(events: Mapping[str, Any] | NewEvent | Iterable[Mapping[str, Any] | NewEvent]) -> list[Appended]:
     """Append one event or several; what became of each, in their order.
 
     An event is a mapping `{event_type, did, payload, priority=1, event_id?, rev?, occurred_at?}`. All of them go
@@ -36,82 +31,96 @@ def append(
     """
     single = isinstance(events, Mapping | NewEvent)
     several: Iterable[Mapping[str, Any] | NewEvent] = [events] if single else events  # type: ignore[list-item, assignment]
-    return append_new([e if isinstance(e, NewEvent) else from_mapping(e) for e in several], using=using)
+    return append_new([e if isinstance(e, NewEvent) else from_mapping(e) for e in several])
 
 
-async def aappend(
-    events: Mapping[str, Any] | NewEvent | Iterable[Mapping[str, Any] | NewEvent], *, using: str = "default"
-) -> list[Appended]:
+async def aappend(events: Mapping[str, Any] | NewEvent | Iterable[Mapping[str, Any] | NewEvent]) -> list[Appended]:
     """The async twin of `append`."""
-    return await sync_to_async(append)(events, using=using)
+    return await sync_to_async(append)(events)
 
 
-def append_new(events: Iterable[NewEvent], *, using: str = "default") -> list[Appended]:
-    """Append validated events; what became of each, in their order."""
-    events = list(events)
-    if not events:
+def append_dead(event: NewEvent, error: str) -> Appended:
+    """Append an event that can never be applied, as a dead letter with this error, in one transaction.
+
+    For sources that must not lose what they can't read. A duplicate changes nothing.
+    """
+
+    def bury(appended: list[Appended]) -> None:
+        if appended[0].status == "enqueued":
+            ids = list(Event.objects.filter(event_id=event.event_id).values_list("pk", flat=True))
+            dialect().bury(ids, error=error, reason=reason_of("", error))
+
+    [appended] = append_new([event], then=bury)
+    return appended
+
+
+def append_new(
+    events: Iterable[NewEvent],
+    *,
+    then: Callable[[list[Appended]], None] = lambda appended: None,
+    may_split: bool = False,
+) -> list[Appended]:
+    """Append validated events; what became of each, in their order.
+
+    In one transaction, the caller's where there is one; `then` is called in it. Where they `may_split` and the caller
+    has no transaction, events that meet a lock don't hold the others up: see `events.log.append_protocol`.
+    """
+    append = Append(list(events), may_split=may_split and dialect().SPLITS and not connection.in_atomic_block)
+    if not append.events:
         return []
-    connection = connections[using]
-    check_lanes(using)
     if connection.in_atomic_block:
-        return _append_once(connection, events)
-    log = dialect(connection)
-    give_up = time.monotonic() + PATIENCE
-    with log.failing_fast(connection):
+        return _append_once(append, then)
+    log = dialect()
+    end = time.monotonic() + REPEAT_FOR
+    with log.failing_fast():
         while True:
             try:
-                return _append_once(connection, events)
+                return _append_once(append, then)
             except (DatabaseError, JustPruned) as error:
-                lost = isinstance(error, JustPruned) or is_nobodys_fault(error, lost_connection=False)
-                if not lost or time.monotonic() > give_up:
+                lost = isinstance(error, JustPruned) or is_transient(error, lost_connection=False)
+                if not lost or time.monotonic() > end:
                     raise
                 time.sleep(log.PAUSE)
 
 
-def check_lanes(using: str) -> None:
-    """Once a process: raise LaneCountError if it would spread DIDs over other lanes than the workers hold."""
-    from events.models import Lane
-
-    if (using, conf.lanes) not in _checked:
-        Lane.check_count(using=using)
-        _checked.add((using, conf.lanes))
-
-
-def _append_once(connection: BaseDatabaseWrapper, events: list[NewEvent]) -> list[Appended]:
-    using = connection.alias
-    with transaction.atomic(using=using):
-        appended = _run(connection, appending(events))
-        transaction.on_commit(lambda: ring(using), using=using)
+def _append_once(append: Append, then: Callable[[list[Appended]], None]) -> list[Appended]:
+    if append.may_split:
+        appended = _run(append)
+        notify()
+        return appended
+    append.forget()
+    with transaction.atomic():
+        appended = _run(append)
+        then(appended)
+        transaction.on_commit(notify)
     return appended
 
 
-def _run(connection: BaseDatabaseWrapper, steps: Steps) -> list[Appended]:
+def _run(append: Append) -> list[Appended]:
+    """Run an append's steps in the transaction that is open; without one, each in its own."""
+    log = dialect()
+    steps = append.steps()
+    answer: Any = None
     try:
-        step = next(steps)
         while True:
-            try:
-                answer = _insert(connection, step) if isinstance(step, Insert) else _look(connection, step)
-            except DatabaseError as error:
-                step = steps.throw(error)
+            step = steps.send(answer)
+            if isinstance(step, Insert):
+                answer = _insert(step, impatient=append.may_split)
+            elif isinstance(step, FetchDigests):
+                found = log.digests(list(map(str, step.event_ids)))
+                answer = {UUID(event_id): digest for event_id, digest in found.items()}
             else:
-                step = steps.send(answer)
+                time.sleep(step.seconds)
     except StopIteration as end:
         appended: list[Appended] = end.value
         return appended
 
 
-def _insert(connection: BaseDatabaseWrapper, step: Insert) -> set[UUID]:
-    from events.models import Event
-
-    log, using = dialect(connection), connection.alias
-    with transaction.atomic(using=using):
-        inserted = {UUID(event_id) for event_id in log.append(connection, document(step.events, log.instant))}
-        for event in step.events:
-            if event.refusal and event.event_id in inserted:
-                Event.objects.using(using).filter(event_id=event.event_id).update(raw=event.raw)
-    return inserted
-
-
-def _look(connection: BaseDatabaseWrapper, step: Look) -> dict[UUID, str]:
-    found = dialect(connection).digests(connection, list(map(str, step.event_ids)))
-    return {UUID(event_id): digest for event_id, digest in found.items()}
+def _insert(step: Insert, *, impatient: bool) -> set[UUID] | None:
+    log = dialect()
+    try:
+        return {UUID(event_id) for event_id in log.append(document(step.events, log.instant), impatient=impatient)}
+    except OperationalError as error:
+        if not (impatient and sqlstate(error) == LOCK_TIMEOUT):
+            raise
+        return None

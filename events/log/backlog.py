@@ -1,46 +1,43 @@
-"""Where the log is deep, and who holds up whom: along the partial indexes, and never further than a limit."""
+"""Where the log is deep, and which events block their DIDs: along the partial indexes, and never beyond a limit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from django.db import transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
+from events.log.depth import NOT_READY, POSTGRESQL_READY, READY, run, watermarks
 
-from events.log.depth import READY, WAITING
-
-# The same on both databases, but for naming an index, which only SQLite can.
-DEEPEST = """
-select lane, sum(ready), sum(waiting) from (
-    select lane, count(*) as ready, 0 as waiting from (
-        select lane from events_event e {by_ready} where {ready} limit %(limit)s) r group by lane
+POSTGRESQL_DEEPEST = f"""
+select lane, sum(ready), sum(waiting), min(oldest) from (
+    select p.lane, count(*) as ready, 0 as waiting, min(p.id) as oldest
+    from ({POSTGRESQL_READY.replace("as priority, p.id", "as priority, l.id as lane, p.id")} limit %(limit)s) p
+    group by p.lane
     union all
-    select lane, 0, count(*) from (
-        select lane from events_event e {by_deferred} where {waiting} limit %(limit)s) w group by lane
+    select lane, 0, count(*), null from (
+        select p.lane from events_pending p where {NOT_READY} limit %(limit)s) w group by lane
 ) counted group by lane order by sum(ready) + sum(waiting) desc, lane limit %(lanes)s
 """
-OLDEST = """
-select p.priority, (
-    select e.id from events_event e {by_ready}
-    where e.lane = %(lane)s and {ready} and e.priority = p.priority order by e.id + 0 limit 1)
-from (select 0 as priority union all select 1 union all select 2 union all select 3) p
+SQLITE_DEEPEST = f"""
+select lane, sum(ready), sum(waiting), min(oldest) from (
+    select lane, count(*) as ready, 0 as waiting, min(id) as oldest from (
+        select p.lane, p.id from events_pending p indexed by events_ready where {READY} limit %(limit)s) r group by lane
+    union all
+    select lane, 0, count(*), null from (
+        select p.lane from events_pending p indexed by events_due where {NOT_READY} limit %(limit)s) w group by lane
+) counted group by lane order by sum(ready) + sum(waiting) desc, lane limit %(lanes)s
 """
-# An event that failed waits for its next try; what waits and never failed stands behind one that did.
-FAILED = """
-select w.id, w.did from (
-    select e.id, e.did, e.attempts from events_event e {by_deferred} where {waiting} limit %(look)s) w
-where w.attempts > 0 order by w.id limit %(failed)s
+# An event that failed waits for its next attempt; what waits and never failed stands behind one that did.
+BLOCKERS = """
+select min(w.id), w.key, (
+    select count(*) from (select 1 from events_pending b where b.key = w.key limit %(behind)s) counted)
+from (
+    select p.id, p.key, p.attempts from events_pending p {by_blocked}
+    where p.available_at is not null or p.suspect limit %(look)s) w
+where w.attempts > 0 group by w.key order by min(w.id) limit %(blockers)s
 """
-PENDING = """
-select count(*) from (
-    select 1 from events_event e {by_unfinished} where e.did = %(did)s and e.state = 0 limit %(limit)s) counted
-"""
-INDEXES = ("ready", "deferred", "unfinished")
-POSTGRESQL = {f"by_{name}": "" for name in INDEXES}
-SQLITE = {f"by_{name}": f"indexed by events_{name}" for name in INDEXES}
+POSTGRESQL_BLOCKERS = BLOCKERS.format(by_blocked="")
+SQLITE_BLOCKERS = BLOCKERS.format(by_blocked="indexed by events_blocked")
 
-LOOK = 5_000  # waiting events among which failed ones are looked for
+LOOK = 5_000  # rows that are not ready among which failed ones are looked for
 BEHIND = 1_000  # pending events of one DID that are counted
 
 
@@ -55,40 +52,20 @@ class LaneDepth:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """An event that failed and waits for its next try, by its id; `pending` events of its DID, it included."""
+class Blocker:
+    """An event that failed and waits for its next attempt, by its id; `pending` events of its DID, it included."""
 
     id: int
     pending: int  # counted up to BEHIND
 
 
-def deepest(connection: BaseDatabaseWrapper, lanes: int, limit: int) -> list[LaneDepth]:
+def deepest(lanes: int, limit: int) -> list[LaneDepth]:
     """The `lanes` deepest lanes; of all lanes together up to `limit` ready and `limit` waiting events are counted."""
-    found = [LaneDepth(*map(int, row)) for row in _rows(connection, DEEPEST, limit=limit, lanes=lanes)]
-    return [replace(each, oldest=_oldest(connection, each.lane)) for each in found]
+    rows = run(POSTGRESQL_DEEPEST, SQLITE_DEEPEST, {"limit": limit, "lanes": lanes, **watermarks()})
+    return [LaneDepth(lane, int(ready), int(waiting), oldest) for lane, ready, waiting, oldest in rows]
 
 
-def holding(connection: BaseDatabaseWrapper, failed: int) -> list[Holding]:
-    """Up to `failed` events that hold up their DIDs; one a DID."""
-    firsts: dict[str, int] = {}
-    for event, did in _rows(connection, FAILED, look=LOOK, failed=failed):
-        firsts.setdefault(did, event)
-    return [
-        Holding(event, int(next(iter(_rows(connection, PENDING, did=did, limit=BEHIND)))[0]))
-        for did, event in firsts.items()
-    ]
-
-
-def _oldest(connection: BaseDatabaseWrapper, lane: int) -> int | None:
-    return min((event for _, event in _rows(connection, OLDEST, lane=lane) if event is not None), default=None)
-
-
-def _rows(connection: BaseDatabaseWrapper, statement: str, **parameters: int | str) -> Iterable[tuple]:
-    postgresql = connection.vendor == "postgresql"
-    indexes = POSTGRESQL if postgresql else SQLITE
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        if postgresql:
-            # Whatever the statistics of the moment say of a log that was empty, or deep, when they were taken.
-            cursor.execute("select set_config('enable_seqscan', 'off', true)")
-        cursor.execute(statement.format(ready=READY, waiting=WAITING, **indexes), parameters)
-        return cursor.fetchall()
+def blockers(limit: int) -> list[Blocker]:
+    """Up to `limit` events that block their DIDs; one a DID."""
+    rows = run(POSTGRESQL_BLOCKERS, SQLITE_BLOCKERS, {"look": LOOK, "behind": BEHIND, "blockers": limit})
+    return [Blocker(id_, pending) for id_, _, pending in rows]

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from events.exceptions import PermanentError
+from events.payload import PAYLOAD_ALLOWED
 from events.syntax import EPOCH
 
 
@@ -19,6 +21,10 @@ class Entry(msgspec.Struct, weakref=False, eq=False):
     """
 
     id: int
+    key: int  # of its DID: see events.lanes
+    suspect: bool
+    place: str  # of its pending row: the ctid on PostgreSQL
+    attempts: int  # that failed
     event_id: UUID
     event_type: str
     did: str
@@ -28,8 +34,6 @@ class Entry(msgspec.Struct, weakref=False, eq=False):
     rev: str | None
     occurred: int | None  # microseconds since 1970, as `received`: a datetime costs more than the rest of an entry
     received: int
-    attempts: int
-    suspect: bool
     record: Any = None  # what the processor's `decode` made of the payload; None where it has none
 
     @property
@@ -39,11 +43,14 @@ class Entry(msgspec.Struct, weakref=False, eq=False):
 
     @property
     def occurred_at(self) -> datetime | None:
-        """When the sender says it happened, if he does."""
+        """When the sender says it happened, if given."""
         return None if self.occurred is None else EPOCH + timedelta(microseconds=self.occurred)
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The payload as a dict, decoded anew at each access."""
-        decoded: dict[str, Any] = msgspec.json.decode(self.payload_text)
+        """The payload as a dict, decoded anew at each access. Raises PermanentError where Python can't decode it."""
+        try:
+            decoded: dict[str, Any] = msgspec.json.decode(self.payload_text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise PermanentError(f"payload: {error}; allowed: {PAYLOAD_ALLOWED}") from None
         return decoded

@@ -5,44 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db import transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import connection, transaction
 
 MOST = 50  # reasons that are told; more of them is a reason to read the list
 COUNTED = 20_000  # letters of a reason that are counted; 200,000 in ten reasons take 60 ms
 
 # From each reason to the next: a step of the recursion is one probe, however many letters a reason has.
-# The state stands as a literal, since a partial index serves no parameter.
 REASONS = """
 with recursive each as (
-    select min(reason) as reason, 1 as number from events_event {by_reason} where state = 2
+    select min(reason) as reason, 1 as number from events_dead_letter {by_reason} where discarded_at is null
     union all
-    select (select min(e.reason) from events_event e {by_reason} where e.state = 2 and e.reason > each.reason),
-        each.number + 1
+    select (select min(d.reason) from events_dead_letter d {by_reason}
+            where d.discarded_at is null and d.reason > each.reason), each.number + 1
     from each where each.reason is not null and each.number < %(most)s
 )
 select each.reason,
     (select count(*) from (
-        select 1 from events_event e {by_reason} where e.state = 2 and e.reason = each.reason limit %(counted)s
+        select 1 from events_dead_letter d {by_reason}
+        where d.discarded_at is null and d.reason = each.reason limit %(counted)s
     ) counted),
-    (select min(e.finished_at) from events_event e {by_reason} where e.state = 2 and e.reason = each.reason),
-    (select max(e.finished_at) from events_event e {by_reason} where e.state = 2 and e.reason = each.reason),
-    (select e.id from events_event e {by_reason} where e.state = 2 and e.reason = each.reason
-     order by e.finished_at desc, e.id desc limit 1)
+    (select min(d.died_at) from events_dead_letter d {by_reason}
+     where d.discarded_at is null and d.reason = each.reason),
+    (select max(d.died_at) from events_dead_letter d {by_reason}
+     where d.discarded_at is null and d.reason = each.reason),
+    (select d.id from events_dead_letter d {by_reason} where d.discarded_at is null and d.reason = each.reason
+     order by d.died_at desc, d.id desc limit 1)
 from each where each.reason is not null
 """
 TYPES = """
 with recursive each as (
-    select min(event_type) as event_type, 1 as number from events_event {by_type} where state = 2
+    select min(event_type) as event_type, 1 as number from events_dead_letter {by_type} where discarded_at is null
     union all
-    select (select min(e.event_type) from events_event e {by_type}
-            where e.state = 2 and e.event_type > each.event_type), each.number + 1
+    select (select min(d.event_type) from events_dead_letter d {by_type}
+            where d.discarded_at is null and d.event_type > each.event_type), each.number + 1
     from each where each.event_type is not null and each.number < %(most)s
 )
 select event_type from each where event_type is not null
 """
 INDEXED = {f"by_{name}": f"indexed by events_dead_{name}" for name in ("reason", "type")}
-FREE = dict.fromkeys(INDEXED, "")  # PostgreSQL has no way to name an index: its planner is told what not to do
+FREE = dict.fromkeys(INDEXED, "")  # PostgreSQL has no way to name an index: its planner is restricted instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +62,20 @@ class Group:
         return self.count <= COUNTED
 
 
-def groups(connection: BaseDatabaseWrapper) -> list[Group]:
+def groups() -> list[Group]:
     """The reasons of all dead letters, the most frequent first, MOST at the most."""
-    rows = _run(connection, REASONS, {"most": MOST, "counted": COUNTED + 1})
+    rows = _run(REASONS, {"most": MOST, "counted": COUNTED + 1})
     found = [Group(reason, count, _moment(first), _moment(last), newest) for reason, count, first, last, newest in rows]
     return sorted(found, key=lambda group: (-group.count, group.reason))
 
 
-def types(connection: BaseDatabaseWrapper) -> list[str]:
+def types() -> list[str]:
     """The event types that have dead letters, MOST at the most."""
-    return [event_type for (event_type,) in _run(connection, TYPES, {"most": MOST})]
+    return [event_type for (event_type,) in _run(TYPES, {"most": MOST})]
 
 
-def _run(connection: BaseDatabaseWrapper, statement: str, parameters: dict[str, int]) -> list[tuple]:
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+def _run(statement: str, parameters: dict[str, int]) -> list[tuple]:
+    with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # Whatever the statistics say of a moment when nothing was dead, or everything.
             cursor.execute("select set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connections, models
+from django.db import connection, models
 
 from events.latency import Latencies
 
@@ -21,7 +21,7 @@ class LatencyQuerySet(models.QuerySet):
             return
         rows = sorted(latencies.items())
         values = [value for key, (events, total) in rows for value in (*key, events, total / 1_000_000)]
-        with connections[self.db].cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(ADD.format(rows=", ".join(["(%s, %s, %s, %s, %s)"] * len(rows))), values)
 
 

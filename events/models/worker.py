@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import models, transaction
-from django.db.models import F, Q, Value
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from events.models.tally import Departed
@@ -13,7 +13,6 @@ from events.models.tally import Departed
 HEARTBEAT = 1.0  # seconds between two heartbeats
 SILENCE = 15.0  # seconds without one, after which a worker on another host is taken for dead
 KEPT = timedelta(hours=24)  # how long the row of a worker that ended is kept
-NOTHING = Value([], models.JSONField())
 
 
 class WorkerQuerySet(models.QuerySet):
@@ -26,16 +25,16 @@ class WorkerQuerySet(models.QuerySet):
 
     def forget(self) -> int:
         """Delete these rows and keep their seconds in `Departed`, in one transaction; how many."""
-        with transaction.atomic(using=self.db):
+        with transaction.atomic():
             rows = list(self.order_by("pk").select_for_update().values_list("pk", "busy_seconds", "available_seconds"))
             if rows:
-                departed = Departed.objects.using(self.db)
+                departed = Departed.objects
                 departed.get_or_create(pk=Departed.ONLY)
                 departed.filter(pk=Departed.ONLY).update(
                     busy_seconds=F("busy_seconds") + sum(busy for _, busy, _ in rows),
                     available_seconds=F("available_seconds") + sum(available for _, _, available in rows),
                 )
-                Worker.objects.using(self.db).filter(pk__in=[pk for pk, _, _ in rows]).delete()
+                Worker.objects.filter(pk__in=[pk for pk, _, _ in rows]).delete()
         return len(rows)
 
 
@@ -64,16 +63,11 @@ class Worker(models.Model):
     minute_busy = models.FloatField(default=0, help_text="busy seconds in the last minute")
     minute_seconds = models.FloatField(default=0, help_text="how long this minute was")
     minute_available = models.FloatField(default=0, help_text="available seconds in the last minute")
-    # With defaults in the database: workers of the version before write rows too while the fleet is replaced.
-    minute_latency = models.JSONField(
-        default=list, db_default=NOTHING, help_text="events of the last minute by bucket of events.latency"
-    )
-    batches = models.JSONField(
-        default=list, db_default=NOTHING, help_text="in hand at the heartbeat: events, lanes and seconds of each"
-    )
-    idle_seconds = models.FloatField(
-        default=0, db_default=0.0, help_text="since it last made progress, at its heartbeat"
-    )
+    minute_latency = models.JSONField(default=list, help_text="events of the last minute by bucket of events.latency")
+    batches = models.JSONField(default=list, help_text="running at the heartbeat: events, lanes and seconds of each")
+    idle_seconds = models.FloatField(default=0, help_text="since it last made progress, at its heartbeat")
+    failing_lanes = models.JSONField(default=list, help_text="lanes whose batches keep failing, and by which error")
+    low_watermarks = models.JSONField(default=list, help_text="by priority: see events/worker/watermarks.py")
 
     objects = WorkerQuerySet.as_manager()
 

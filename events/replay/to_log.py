@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connection
 
 from events import registry
 from events.envelope import NewEvent, parse
 from events.exceptions import EnvelopeError
 from events.log.append import Appended, append_new
-from events.log.faults import is_nobodys_fault
+from events.log.errors import is_transient
 from events.replay.lines import Line
 from events.replay.patience import Patience
 from events.replay.tally import Tally
@@ -19,10 +19,9 @@ from events.replay.tally import Tally
 class ToLog:
     """Appends batches of lines, by the rules that the intake has for events."""
 
-    def __init__(self, tally: Tally, patience: Patience | None = None, *, using: str = "default") -> None:
+    def __init__(self, tally: Tally, patience: Patience | None = None) -> None:
         self._tally = tally
         self._patience = patience or Patience()
-        self._using = using
         self._known = registry.known_types()
 
     def send(self, batch: Sequence[Line]) -> None:
@@ -53,11 +52,11 @@ class ToLog:
     def _append(self, events: list[NewEvent]) -> list[Appended]:
         while True:
             try:
-                appended = append_new(events, using=self._using)
+                appended = append_new(events)
             except (DatabaseError, InterfaceError) as error:
-                if connections[self._using].in_atomic_block or not is_nobodys_fault(error):
+                if connection.in_atomic_block or not is_transient(error):
                     raise
-                connections[self._using].close()
+                connection.close()
                 # The commit may have taken place: events keep their ids, and the next try finds duplicates.
                 self._patience.wait(error)
             else:

@@ -32,10 +32,8 @@ def unlocalize(number: int) -> str:
 
 
 @register.filter
-def ago(moment: datetime | None) -> str:
+def ago(moment: datetime) -> str:
     """How long ago a moment was, in its largest unit."""
-    if moment is None:
-        return "at an unknown time"
     return "just now" if timezone.now() - moment < A_MINUTE else f"{timesince(moment, depth=1)} ago"
 
 

@@ -1,7 +1,7 @@
-"""One fenced batch: lock lanes, read, apply, complete, commit. Effects and completion are one transaction.
+"""One batch, one transaction: lock lanes, fetch, apply, complete, commit. Effects and completion commit together.
 
 The lock on a lane's row is all the ownership there is. A process that dies drops it with its connection; one that
-is stopped loses it when the server ends the transaction. Nothing is claimed in writing, so nothing is ever released.
+is stopped loses it when the server ends the transaction. No claim is written, so none is ever stale.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import transaction
 
 from cachecore import gathering
 from events.conf import conf
@@ -21,24 +21,25 @@ from events.exceptions import EventError
 from events.latency import Latencies, observed
 from events.log import dialect
 from events.log.entry import Entry
-from events.log.faults import STATEMENT_TOOK_TOO_LONG, is_nobodys_fault, sqlstate
+from events.log.errors import STATEMENT_TOOK_TOO_LONG, is_transient, sqlstate
 from events.retry import wait_before_retry
-from events.worker.fault import Fault
+from events.worker.bisection import Bisection, Failure, Outcome
+from events.worker.error_record import ErrorRecord
 from events.worker.identity import worker_name
-from events.worker.isolation import Failure, Isolation, Outcome
 
-HELD_BACK = 1_000  # events of one DID that a step postpones at once
-
-
-class Overtaken(EventError):
-    """An operator ended one of the batch's events while it was applied: roll back and read again."""
+SNOOZED_AT_ONCE = 1_000  # rows of one key that a batch snoozes
+NO_WATERMARKS = (0, 0, 0, 0)
 
 
-class CommitRefused(EventError):
+class ConcurrentUpdate(EventError):
+    """A pending row of the batch was changed while it was applied: roll back and repeat, no attempt counted."""
+
+
+class CommitFailed(EventError):
     """The database refused the whole batch at COMMIT, and did not say for which event."""
 
 
-class OutOfTime(EventError):
+class BatchTimeout(EventError):
     """The server ended the batch after `EVENT_BATCH_TIMEOUT`; `ids` are its events."""
 
     def __init__(self, ids: list[int]) -> None:
@@ -47,184 +48,198 @@ class OutOfTime(EventError):
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
-    """What a step takes: up to `limit` events of `share` lanes, or of `lanes`; of `only` these events, if given."""
+class BatchRequest:
+    """What to fetch: up to `limit` events of `share` lanes, or of `lanes`; of `only` these events, if given."""
 
     share: int
     limit: int
+    watermarks: tuple[int, ...] = NO_WATERMARKS  # by priority: ready rows lie above
     by_age: bool = False
     lanes: tuple[int, ...] = ()
+    avoid: tuple[int, ...] = ()  # lanes that are left out
     only: frozenset[int] | None = None
-    impatient: bool = False  # count even what is nobody's fault as the events' failure
-    suspect: int | None = None  # the id of the one event that this step is about
+    suspect: int | None = None  # the id of the one event that this batch is about
 
 
 @dataclass(slots=True)
 class Result:
-    """What a step did. Counts are of events; `seconds` is how long it took."""
+    """What a batch did. Counts are of events; `seconds` is how long it took."""
 
     lanes: tuple[int, ...] = ()
     read: int = 0
     done: int = 0
     failed: int = 0
-    postponed: int = 0
+    snoozed: int = 0
     seconds: float = 0.0
-    finding: float = 0.0  # seconds of it until the batch was read
     ids: list[int] = field(default_factory=list)
     latencies: Latencies = field(default_factory=dict)  # of what was done
     outcome: Outcome = field(default_factory=Outcome)
 
     @property
     def progress(self) -> bool:
-        """Whether the log is nearer its end, or at least fewer events stand in the way."""
-        return self.applied or self.postponed > 0
+        """Whether fewer events are pending, or at least fewer can be fetched in vain."""
+        return self.applied or self.snoozed > 0
 
     @property
     def applied(self) -> bool:
-        """Whether processors were called: only then does the step tell of their speed."""
+        """Whether processors were called: only then does the time say something of their speed."""
         return self.done + self.failed > 0
 
 
-def step(
-    take: Take,
-    floors: Sequence[int],
-    *,
-    using: str = "default",
-    holding: Callable[[tuple[int, ...], int], None] = lambda lanes, events: None,
-) -> Result:
-    """Take one batch through its transaction. `holding` hears of its lanes and number of events once it is read.
+@dataclass(slots=True)
+class _Batch:
+    """The locked lanes, what was fetched from them, and which of it may be applied."""
 
-    Raises Overtaken, CommitRefused, or what `is_nobodys_fault` knows; then nothing of the batch is in the database.
+    lanes: tuple[int, ...] = ()
+    read: int = 0
+    entries: list[Entry] = field(default_factory=list)
+    blockers: list[dict[str, int]] = field(default_factory=list)  # rows that wait: their keys' later rows wait too
+
+
+def run_batch(
+    request: BatchRequest,
+    *,
+    on_fetched: Callable[[tuple[int, ...], int], None] = lambda lanes, events: None,
+    repeated: Callable[[tuple[int, ...]], bool] = lambda lanes: False,
+) -> Result:
+    """Fetch one batch and apply it. `on_fetched` is called with its lanes and number of events before it is applied.
+
+    Where the batches of its lanes have `repeated` often enough, a transient error that may be an event's own counts as
+    that event's failure.
+
+    Raises ConcurrentUpdate, CommitFailed, BatchTimeout, or a transient database error; then nothing of the batch is in
+    the database.
     """
     started = time.monotonic()
-    connection = connections[using]
-    log = dialect(connection)
+    log = dialect()
     result = Result()
-    if take.suspect is None and not log.any_ready(connection):
+    if request.suspect is None and not log.any_ready():
         return result
     batch: _Batch | None = None
     try:
-        with transaction.atomic(using=using):
-            batch = _lock_and_read(connection, log, take, floors)
+        with transaction.atomic():
+            batch = _lock_and_fetch(log, request)
             result.lanes = batch.lanes
-            result.finding = time.monotonic() - started
-            if batch.rows:
-                holding(batch.lanes, len(batch.entries))
-                with gathering(using):
-                    outcome = Isolation(connection, _wait_for, impatient=take.impatient).apply(batch.entries)
-                result.postponed, finished = _record(connection, log, batch, outcome)
-                result.read = len(batch.rows)
+            if batch.read:
+                on_fetched(batch.lanes, len(batch.entries))
+                with gathering():
+                    outcome = Bisection(_wait_for, count_transient=repeated(batch.lanes)).apply(batch.entries)
+                result.snoozed, finished = _record(log, batch, outcome)
+                result.read = batch.read
                 result.done, result.failed = len(outcome.done), len(outcome.failed)
                 result.outcome = outcome
     except EventError:
         raise
     except Exception as error:
         if batch is not None and batch.entries and _ran_out_of_time(error, time.monotonic() - started):
-            raise OutOfTime([entry.id for entry in batch.entries]) from error
-        if batch is None or is_nobodys_fault(error):
+            raise BatchTimeout([entry.id for entry in batch.entries]) from error
+        if batch is None or is_transient(error):
             raise
         if len(batch.entries) == 1:
-            result.outcome = Outcome(failed=[_bury_or_retry(connection, log, batch, error)])
+            result.outcome = Outcome(failed=[_fail_alone(log, batch, error)])
             result.read, result.done, result.failed = 1, 0, 1
         else:
-            raise CommitRefused(str(error)) from error
+            raise CommitFailed(str(error)) from error
     result.seconds = time.monotonic() - started
     if result.done:
         result.latencies = observed(outcome.done, finished)
     return result
 
 
-def peek(take: Take, floors: Sequence[int], *, using: str = "default") -> Result:
-    """What a step would take now: its lanes and the ids of its events. Holds nothing afterwards."""
-    connection = connections[using]
-    log = dialect(connection)
-    if not log.any_ready(connection):
+def peek_batch(request: BatchRequest) -> Result:
+    """What a batch would apply now: its lanes and the ids of its events. Reads no payload, and locks nothing after."""
+    log = dialect()
+    if not log.any_ready():
         return Result()
-    with transaction.atomic(using=using):
-        batch = _lock_and_read(connection, log, take, floors)
-    return Result(lanes=batch.lanes, read=len(batch.rows), ids=[entry.id for entry in batch.entries])
+    with transaction.atomic():
+        log.set_transaction_limits(conf.batch_timeout)
+        lanes = _lock(log, request)
+        rows = log.peek(lanes, request.limit, request.watermarks, by_age=request.by_age) if lanes else []
+    applicable, _ = _applicable(rows, None)
+    return Result(lanes=tuple(lanes), read=len(rows), ids=[row[0] for row in applicable])
 
 
-@dataclass(slots=True)
-class _Batch:
-    """The held lanes, what was read of them, and which of it may be applied."""
-
-    lanes: tuple[int, ...] = ()
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    held_up: dict[str, tuple[int, Any]] = field(default_factory=dict)  # by DID: the event that waits, until when
-
-
-def _lock_and_read(connection: Any, log: Any, take: Take, floors: Sequence[int]) -> _Batch:
-    log.fence(connection, conf.batch_timeout)
-    if take.lanes:
-        lanes = log.lock_these(connection, take.lanes)
+def _lock(log: Any, request: BatchRequest) -> list[int]:
+    lanes: list[int]
+    if request.lanes:
+        lanes = log.lock_these(request.lanes)
     else:
-        lanes = log.lock_lanes(connection, take.share, floors, by_age=take.by_age)
+        lanes = log.lock_lanes(request.share, request.watermarks, by_age=request.by_age, avoid=request.avoid)
+    return lanes
+
+
+def _lock_and_fetch(log: Any, request: BatchRequest) -> _Batch:
+    log.set_transaction_limits(conf.batch_timeout)
+    lanes = _lock(log, request)
     batch = _Batch(lanes=tuple(lanes))
     if not lanes:
         return batch
-    if take.suspect is not None:
-        batch.rows = log.read_suspect(connection, take.suspect)
-        batch.entries = [log.entry(row) for row in batch.rows]
+    if request.suspect is not None:
+        rows = log.fetch_suspect(request.suspect)
+        batch.read = len(rows)
+        batch.entries = [log.entry(row) for row in rows]
         return batch
-    batch.rows = sorted(log.read(connection, lanes, take.limit, floors, by_age=take.by_age), key=_id)
-    _choose(batch, log, take.only)
+    fetch = log.fetch if request.only is None else log.peek
+    rows = fetch(lanes, request.limit, request.watermarks, by_age=request.by_age)
+    batch.read = len(rows)
+    applicable, batch.blockers = _applicable(rows, request.only)
+    if request.only is not None and applicable:
+        applicable = log.read([row[1] for row in applicable], [row[0] for row in applicable])
+        applicable.sort(key=_id)
+    batch.entries = [log.entry(row) for row in applicable]
     return batch
 
 
-def _choose(batch: _Batch, log: Any, only: frozenset[int] | None) -> None:
-    """Of each DID, the events before the first that must wait: for its time, or to run alone as a suspect.
+def _applicable(
+    rows: Sequence[tuple[Any, ...]], only: frozenset[int] | None
+) -> tuple[list[tuple[Any, ...]], list[dict[str, int]]]:
+    """Of each key the rows before the first that must wait, by id; and those that do: for their time, or to run alone.
 
-    An event that was not announced (`only`) just ends its DID's part of this batch.
+    An event that was not announced (`only`) just ends its key's part of this batch.
     """
-    ended: set[str] = set()
-    for row in batch.rows:
-        entry, until = log.entry(row), row[12]
-        if entry.did in ended:
+    applicable: list[tuple[Any, ...]] = []
+    blockers: list[dict[str, int]] = []
+    ended: set[int] = set()
+    for row in sorted(rows, key=_id):
+        id_, key, suspect, until = row[:4]
+        if key in ended:
             continue
-        if until is not None or entry.suspect:
-            ended.add(entry.did)
-            batch.held_up[entry.did] = entry.id, until
-        elif only is not None and entry.id not in only:
-            ended.add(entry.did)
+        if until is not None or suspect:
+            ended.add(key)
+            blockers.append({"key": key, "id": id_})
+        elif only is not None and id_ not in only:
+            ended.add(key)
         else:
-            batch.entries.append(entry)
+            applicable.append(row)
+    return applicable, blockers
 
 
-def _record(connection: Any, log: Any, batch: _Batch, outcome: Outcome) -> tuple[int, int]:
-    """Write what became of the batch's events beside their effects; how many were postponed, and when others ended."""
+def _record(log: Any, batch: _Batch, outcome: Outcome) -> tuple[int, int]:
+    """Write what became of the batch's events beside their effects; how many were snoozed, and when others ended."""
     finished = failed = 0
     if outcome.failed:
-        failed = log.fail(connection, _document(outcome.failed), worker_name())
+        failed = log.fail(_document(outcome.failed), worker_name())
     if outcome.done or failed:
-        done = [entry.id for entry in outcome.done]
-        still_pending, finished = log.complete(connection, done, batch.lanes[0], failed)
-        if still_pending != len(done):
-            raise Overtaken("an event of the batch was ended by an operator")
-    if outcome.left:
-        # They follow an event that failed just now; the step that meets them next holds them back until its time.
-        log.postpone(connection, [entry.id for entry in outcome.left])
-    return len(outcome.left) + _hold_back(connection, log, batch.held_up), finished
+        deleted, finished = log.complete(outcome.done, batch.lanes[0], failed, worker_name())
+        if deleted != len(outcome.done):
+            raise ConcurrentUpdate("a pending row of the batch was changed while it was applied")
+    blockers = batch.blockers
+    if outcome.skipped:
+        # Behind an event that failed just now, whose time `fail` has set.
+        blocked = {entry.key for entry in outcome.skipped}
+        retried = (failure.entry for failure in outcome.failed if failure.wait is not None)
+        blockers = blockers + [{"key": entry.key, "id": entry.id} for entry in retried if entry.key in blocked]
+    snoozed = log.snooze_blocked(json.dumps(blockers), SNOOZED_AT_ONCE) if blockers else 0
+    return int(snoozed), finished
 
 
-def _hold_back(connection: Any, log: Any, held_up: dict[str, tuple[int, Any]]) -> int:
-    """Postpone what follows events that wait, to their time: no lane is taken in a loop for what can't run."""
-    if not held_up:
-        return 0
-    behind = [
-        {"did": did, "after": after, "until": until and _text(log, until)} for did, (after, until) in held_up.items()
-    ]
-    return int(log.hold_back(connection, json.dumps(behind), HELD_BACK))
-
-
-def _bury_or_retry(connection: Any, log: Any, batch: _Batch, error: Exception) -> Failure:
+def _fail_alone(log: Any, batch: _Batch, error: Exception) -> Failure:
     """Record the failure of a single event whose own transaction could not be committed."""
     [entry] = batch.entries
-    failure = Failure(entry, Fault.of(error), _wait_for(entry.attempts + 1))
-    with transaction.atomic(using=connection.alias):
-        failed = log.fail(connection, _document([failure]), worker_name())
-        log.count(connection, batch.lanes[0], failed=failed)
+    failure = Failure(entry, ErrorRecord.of(error), _wait_for(entry.attempts + 1))
+    with transaction.atomic():
+        failed = log.fail(_document([failure]), worker_name())
+        log.count(batch.lanes[0], failed=failed)
     return failure
 
 
@@ -232,13 +247,14 @@ def _document(failures: Sequence[Failure]) -> str:
     return json.dumps(
         [
             {
+                "key": failure.entry.key,
                 "id": failure.entry.id,
                 "wait": failure.wait,
-                "error": failure.fault.text,
-                "reason": failure.fault.reason,
-                "kind": failure.fault.kind,
-                "message": failure.fault.message,
-                "trace": failure.fault.trace,
+                "error": failure.error.text,
+                "reason": failure.error.reason,
+                "kind": failure.error.kind,
+                "message": failure.error.message,
+                "trace": failure.error.trace,
             }
             for failure in failures
         ]
@@ -252,10 +268,6 @@ def _ran_out_of_time(error: Exception, seconds: float) -> bool:
 
 def _wait_for(attempts: int) -> float | None:
     return wait_before_retry(attempts, conf.max_retries, random.random())  # noqa: S311 - jitter, no secret
-
-
-def _text(log: Any, until: Any) -> str:
-    return until if isinstance(until, str) else log.instant(until)
 
 
 def _id(row: tuple[Any, ...]) -> int:

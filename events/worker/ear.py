@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from django.db import connections
+from django.db import connection
 
 from events.conf import conf
 from events.wakeup import CHANNEL, bare_connection
@@ -21,11 +21,10 @@ PATIENCE = 2.0  # seconds until the next try to listen
 class Ear:
     """A thread that calls `heard` whenever somebody appended. `heard` must be safe to call from it."""
 
-    def __init__(self, heard: Callable[[], None], *, using: str = "default") -> None:
+    def __init__(self, heard: Callable[[], None]) -> None:
         self.heard = heard
-        self.using = using
         self._stopped = threading.Event()
-        vendor = connections[using].vendor
+        vendor = connection.vendor
         if vendor == "sqlite":
             self._start(self._watch_file)
         elif conf.listen:
@@ -40,24 +39,24 @@ class Ear:
     def _listen(self) -> None:
         while not self._stopped.is_set():
             try:
-                with bare_connection(self.using) as connection:
-                    connection.execute(f"listen {CHANNEL}")
+                with bare_connection() as listening:
+                    listening.execute(f"listen {CHANNEL}")
                     self.heard()  # what was appended while nobody listened
                     while not self._stopped.is_set():
-                        for _ in connection.notifies(timeout=1.0, stop_after=1):
+                        for _ in listening.notifies(timeout=1.0, stop_after=1):
                             self.heard()
             except Exception as error:  # the poll serves meanwhile; the runner tells of an outage
                 logger.debug("not listening", error=str(error))
                 self._stopped.wait(PATIENCE)
 
     def _watch_file(self) -> None:
-        name = connections[self.using].get_connection_params()["database"]
+        name = connection.get_connection_params()["database"]
         uri = str(name).startswith("file:")
         seen = None
         try:
-            connection = sqlite3.connect(name, uri=uri, isolation_level=None)
+            file = sqlite3.connect(name, uri=uri, isolation_level=None)
             while not self._stopped.wait(LOOK):
-                version = connection.execute("pragma data_version").fetchone()[0]
+                version = file.execute("pragma data_version").fetchone()[0]
                 if version != seen:
                     seen = version
                     self.heard()

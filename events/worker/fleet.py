@@ -11,33 +11,35 @@ from __future__ import annotations
 import os
 import time
 from datetime import timedelta
+from typing import Any
 
 import psutil
 import structlog
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from events.models import Attempt, Event, Latency, Worker
+from events.models import Latency, Worker
 from events.models.worker import SILENCE
-from events.reasons import reason_of
-from events.worker.identity import host_name, worker_name
+from events.worker.identity import host_name
+from events.worker.lane_failures import LaneFailures
+from events.worker.quarantine import mark_suspects
+from events.worker.watermarks import LowWatermarks
 from events.worker.work import Work
 
 logger = structlog.stdlib.get_logger(__name__)
 
 CAREFUL = 300.0  # seconds that the fleet is careful after a death
-STRIKE = "worker process died or hung"  # where an attempt has an exception's type
-DEATHS_ALONE = 3  # an event that was alone in so many dying processes is dead-lettered
 
 
 class Membership:
     """This process's row, and its eye on the others. Calls come one at a time, each from some thread of it."""
 
-    def __init__(self, work: Work, *, using: str = "default") -> None:
+    def __init__(self, work: Work, failures: LaneFailures) -> None:
         self.work = work
-        self.using = using
+        self.failures = failures
+        self.watermarks = LowWatermarks()
         self.host = host_name()
         self.pid = os.getpid()
         self.process_started = psutil.Process(self.pid).create_time()
@@ -63,7 +65,7 @@ class Membership:
     def join(self) -> None:
         """Write this process's row."""
         now = timezone.now()
-        worker = Worker.objects.using(self.using).create(
+        worker = Worker.objects.create(
             host=self.host,
             pid=self.pid,
             process_started=self.process_started,
@@ -71,7 +73,7 @@ class Membership:
             heartbeat_at=now,
             slots=self.work.slots,
         )
-        Worker.objects.using(self.using).filter(pk=worker.pk).update(started_at=Now(), heartbeat_at=Now())
+        Worker.objects.filter(pk=worker.pk).update(started_at=Now(), heartbeat_at=Now())
         self.id = worker.pk
         self._last_beat = self._unbroken_since = time.monotonic()
 
@@ -98,7 +100,7 @@ class Membership:
 
     def must_be_careful(self) -> bool:
         """Whether a worker has died in the last five minutes."""
-        return Worker.objects.using(self.using).filter(died_at__gt=Now() - timedelta(seconds=CAREFUL)).exists()
+        return Worker.objects.filter(died_at__gt=Now() - timedelta(seconds=CAREFUL)).exists()
 
     def find_dead(self, *, newcomer: bool = False) -> None:
         """Mark workers that died, and accuse the events they had announced.
@@ -107,7 +109,7 @@ class Membership:
         kills within seconds lives too short to have heard one. A worker taken for dead by mistake comes back with
         its next heartbeat.
         """
-        others = Worker.objects.using(self.using).filter(stopped_at=None, died_at=None).exclude(pk=self.id)
+        others = Worker.objects.filter(stopped_at=None, died_at=None).exclude(pk=self.id)
         silent = Q(heartbeat_at__lt=Now() - timedelta(seconds=SILENCE))
         gone = [w.pk for w in others.filter(host=self.host) if not is_running(w)]
         if newcomer or time.monotonic() - self._unbroken_since >= SILENCE:
@@ -115,39 +117,6 @@ class Membership:
             gone += list(others.filter(silent).values_list("pk", flat=True))
         for pk in gone:
             self._bury(pk)
-
-    def accuse(self, ids: list[int], *, alone: bool, worker: str = "") -> None:
-        """Make suspects of events whose process died, or whose batch outlived its time; or judge the one alone.
-
-        `worker` is the name of that process; without one it is this.
-        """
-        events = Event.objects.using(self.using).filter(pk__in=ids, state=Event.State.PENDING)
-        with transaction.atomic(using=self.using):
-            self._keep_strikes(events, len(ids), alone, worker or worker_name())
-            if not alone:
-                events.filter(suspect=False).update(suspect=True)
-                return
-            events.update(crashes=F("crashes") + 1)
-            guilty = events.filter(crashes__gte=DEATHS_ALONE)
-            for event_id in guilty.values_list("event_id", flat=True):
-                logger.error("event dead", event_id=str(event_id), error=f"took {DEATHS_ALONE} processes down with it")
-            sentence = f"the worker process died or hung {DEATHS_ALONE} times while this event ran alone in it"
-            guilty.update(
-                state=Event.State.DEAD, finished_at=Now(), last_error=sentence, reason=reason_of("", sentence)
-            )
-
-    def _keep_strikes(self, events: QuerySet[Event], number: int, alone: bool, worker: str) -> None:
-        """Keep, as an attempt of each event, that a process died or hung with it in hand."""
-        message = "this event ran alone in it" if alone else f"it was one of {number} in hand"
-        attempts = Attempt.objects.using(self.using)
-        attempts.bulk_create(
-            Attempt(event_id=pk, number=tries, at=Now(), worker=worker, kind=STRIKE, message=message)
-            for pk, tries in events.values_list("pk", "attempts")
-        )
-
-    def any_suspects(self) -> bool:
-        """Whether some event waits to run alone."""
-        return Event.objects.using(self.using).filter(state=Event.State.PENDING, suspect=True).exists()
 
     def _write(self, **changes: object) -> bool:
         """Write a heartbeat and the latencies seen since the last; whether the row was still there.
@@ -157,25 +126,29 @@ class Membership:
         """
         latencies = self.work.take_latencies()
         try:
-            with transaction.atomic(using=self.using):
-                Latency.objects.using(self.using).add(latencies)
-                return self._mine().update(heartbeat_at=Now(), **changes, **self.work.figures()) > 0
+            with transaction.atomic():
+                Latency.objects.add(latencies)
+                row = self._mine()
+                return row.update(heartbeat_at=Now(), **changes, **self.work.figures(), **self._report()) > 0
         except Exception:
             self.work.put_back(latencies)
             raise
 
+    def _report(self) -> dict[str, Any]:
+        return {"low_watermarks": list(self.watermarks.current()), "failing_lanes": self.failures.report()}
+
     def _mine(self) -> QuerySet[Worker]:
-        return Worker.objects.using(self.using).filter(pk=self.id)
+        return Worker.objects.filter(pk=self.id)
 
     def _bury(self, pk: int) -> None:
-        with transaction.atomic(using=self.using):
-            still = Worker.objects.using(self.using).filter(pk=pk, stopped_at=None, died_at=None)
+        with transaction.atomic():
+            still = Worker.objects.filter(pk=pk, stopped_at=None, died_at=None)
             if still.update(died_at=Now()) == 0:
                 return  # another worker was first
-            dead = Worker.objects.using(self.using).get(pk=pk)
+            dead = Worker.objects.get(pk=pk)
             logger.warning("worker died without a goodbye", worker=str(dead), announced=len(dead.announced))
             if dead.announced:
-                self.accuse(dead.announced, alone=dead.alone, worker=str(dead))
+                mark_suspects(dead.announced, alone=dead.alone, worker=str(dead))
 
 
 def is_running(worker: Worker) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import cache
 from pathlib import Path
 
 
+@cache
 def host_name() -> str:
     """This host, its boot and its pid namespace, where the system tells: a name alone may be that of two machines."""
     try:

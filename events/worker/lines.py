@@ -16,7 +16,7 @@ from django.db import Error as DatabaseFailure
 from events.log.entry import Entry
 from events.models import Event
 from events.traceparent import trace_id
-from events.worker.isolation import Failure, Outcome
+from events.worker.bisection import Failure, Outcome
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -24,13 +24,13 @@ MOST = 10  # failed attempts of a batch with a line of their own; the others are
 ERROR_LENGTH = 300  # characters of an error in a line; the log's table keeps more
 
 
-def tell(outcome: Outcome, *, using: str = "default") -> None:
+def tell(outcome: Outcome) -> None:
     """Write the lines of a batch that is committed."""
     failed = outcome.failed[:MOST]
     done = outcome.done if outcome.done and logger.isEnabledFor(logging.DEBUG) else []
     if not (failed or done):
         return
-    requests = _requests([failure.entry for failure in failed] + done, using)
+    requests = _requests([failure.entry for failure in failed] + done)
     for failure in failed:
         _tell_failure(failure, requests)
     if len(outcome.failed) > MOST:
@@ -40,7 +40,7 @@ def tell(outcome: Outcome, *, using: str = "default") -> None:
 
 
 def _tell_failure(failure: Failure, requests: dict[int, dict[str, str]]) -> None:
-    told = {**_named(failure.entry, requests), "error": failure.error.strip().rpartition("\n")[2][:ERROR_LENGTH]}
+    told = {**_named(failure.entry, requests), "error": failure.error.text.strip().rpartition("\n")[2][:ERROR_LENGTH]}
     if failure.wait is None:
         logger.error("event dead", **told)
     else:
@@ -52,9 +52,9 @@ def _named(entry: Entry, requests: dict[int, dict[str, str]]) -> dict[str, Any]:
     return {**named, "attempt": entry.attempts + 1, **requests.get(entry.id, {})}
 
 
-def _requests(entries: Sequence[Entry], using: str) -> dict[int, dict[str, str]]:
+def _requests(entries: Sequence[Entry]) -> dict[int, dict[str, str]]:
     """By id of the log, the names of the request that brought each event, where one did."""
-    events = Event.objects.using(using).filter(pk__in=[entry.id for entry in entries], request_id__isnull=False)
+    events = Event.objects.filter(pk__in=[entry.id for entry in entries], request_id__isnull=False)
     try:
         found = events.values_list("pk", "request_id", "traceparent")
         return {pk: _names(str(request_id), traceparent) for pk, request_id, traceparent in found}

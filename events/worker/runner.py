@@ -8,25 +8,25 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import structlog
-from django.db import close_old_connections, connections
+from django.db import close_old_connections, connection, connections
 
 from events import bulk
 from events.conf import conf
-from events.exceptions import LaneCountError
 from events.history.keeping import Keeping
-from events.log.faults import is_contention, is_nobodys_fault
+from events.log import dialect
+from events.log.errors import is_contention, is_transient
+from events.log.verify import Auditor
 from events.models import Lane
 from events.models.worker import HEARTBEAT
 from events.worker.ear import Ear
 from events.worker.fleet import Membership
-from events.worker.floors import Floors
-from events.worker.housekeeping import Housekeeping
+from events.worker.lane_failures import LaneFailures
 from events.worker.outage import Outage
 from events.worker.probe import Probe
+from events.worker.pruner import Pruner
 from events.worker.schedule import Schedule
 from events.worker.steps import Steps
 from events.worker.threads import Threads
@@ -38,52 +38,52 @@ logger = structlog.stdlib.get_logger(__name__)
 POLL = 0.25  # seconds: however deaf a worker is, it looks for events this often
 BULK_POLL = 1.0  # seconds between two looks for a bulk action
 BULK_PAUSE = 0.02  # seconds between two of its batches: events are applied meanwhile
+AUDIT_EVERY = 60.0  # seconds between two audits of the low watermarks
 GRACE = 4.0  # seconds that a stopping worker gives the steps in hand
 
 
 class Runner:
     """Runs steps until it is told to stop, or, with `drain`, until nothing is pending anywhere."""
 
-    def __init__(
-        self, slots: int | None = None, *, drain: bool = False, health_port: int | None = None, using: str = "default"
-    ) -> None:
-        self.using = using
-        one_writer = connections[using].vendor == "sqlite"
+    def __init__(self, slots: int | None = None, *, drain: bool = False, health_port: int | None = None) -> None:
+        one_writer = connection.vendor == "sqlite"
         self.slots = 1 if one_writer else slots or conf.workers
         self.work = Work(self.slots)
-        self.membership = Membership(self.work, using=using)
+        failures = LaneFailures()
+        self.membership = Membership(self.work, failures)
         self.watchdog = Watchdog(conf.batch_timeout)
-        steps = Steps(self.membership, self.watchdog, using=using)
-        self.floors = Floors(using=using)
-        self.housekeeping = Housekeeping(using=using)
-        self.history = Keeping(using=using)
+        steps = Steps(self.membership, self.watchdog, failures)
+        self.pruner = Pruner()
+        self.history = Keeping()
+        self.auditor = Auditor()
         self.outage = Outage()
         self.probe = Probe(self, health_port) if health_port else None
-        self.threads = Threads(self.slots + 3, using=using)
+        self.threads = Threads(self.slots + 3)
         self._stopping = asyncio.Event()
-        self.schedule = Schedule(
-            self.slots, steps, self.floors, self.work, self.outage, self.threads, self._stopping, drain=drain
-        )
+        self.schedule = Schedule(self.slots, steps, self.work, self.outage, self.threads, self._stopping, drain=drain)
 
     async def run(self) -> None:
-        """Run until stopped. Raises LaneCountError if `EVENT_LANES` does not fit the log."""
+        """Run until stopped."""
         self.loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop)
         if self.probe:
             await self.probe.open()
         await self._join()
-        ear = Ear(self._heard, using=self.using)
-        house = self._now_and_then(
-            self.housekeeping.seconds_until_next, self.housekeeping.tidy, "housekeeping is left for later"
-        )
+        ear = Ear(self._heard)
+        house = self._now_and_then(self.pruner.seconds_until_next, self.pruner.prune, "pruning failed, retried later")
         history = self._now_and_then(
             self.history.seconds_until_next, self.history.keep, "a sample of the history is left out"
         )
-        going = (self._beat(), self._poll(), self._decide(), house, history)
+        watermarks = self._now_and_then(
+            lambda: AUDIT_EVERY, self.membership.watermarks.audit, "watermark audit failed, retried later"
+        )
+        log = self._now_and_then(self.auditor.seconds_until_next, self.auditor.advance, "audit failed, retried later")
+        going = (self._beat(), self._poll(), self._decide(), house, history, watermarks, log)
         chores = [asyncio.create_task(chore) for chore in going]
         if not self._stopping.is_set():
-            logger.info("worker started", host=self.membership.host, slots=self.slots, lanes=conf.lanes)
+            logger.info("worker started", host=self.membership.host, slots=self.slots, lanes=self.schedule.pace.lanes)
+            self._warn_of_lanes()
             self.schedule.wake()
         await self._stopping.wait()
         ear.stop()
@@ -104,6 +104,10 @@ class Runner:
         """Whether it was told to stop, or has nothing left to do."""
         return self._stopping.is_set()
 
+    def _warn_of_lanes(self) -> None:
+        if (lanes := self.schedule.pace.lanes) != conf.lanes:
+            logger.warning("EVENT_LANES differs from the log's number of lanes", setting=conf.lanes, lanes=lanes)
+
     def _heard(self) -> None:
         """`wake`, for other threads."""
         with suppress(RuntimeError):  # the loop has ended
@@ -114,9 +118,10 @@ class Runner:
 
         def join() -> bool:
             Lane.ensure()
+            self.schedule.pace.lanes = Lane.count()
             self.membership.join()
             self.membership.find_dead(newcomer=True)
-            self.schedule.suspects = self.membership.any_suspects()
+            self.schedule.suspects = dialect().any_suspects()
             return self.membership.must_be_careful()
 
         while not self._stopping.is_set():
@@ -124,8 +129,6 @@ class Runner:
                 self.schedule.careful = await self.threads.run(join)
                 self.outage.is_over()
                 return
-            except LaneCountError:
-                raise
             except Exception as error:
                 await self._wait(self.outage.begins_or_goes_on(error))
 
@@ -134,8 +137,8 @@ class Runner:
 
         def beat() -> tuple[bool, bool]:
             careful = self.membership.beat()
-            self.floors.look()
-            return careful, self.membership.any_suspects()
+            self.membership.watermarks.look()
+            return careful, dialect().any_suspects()
 
         while True:
             await asyncio.sleep(HEARTBEAT)
@@ -163,10 +166,10 @@ class Runner:
         """Carry out what operators decided about many dead letters, a batch at a time, beside the steps."""
         while True:
             try:
-                more = await self.threads.run(partial(bulk.run_batch, using=self.using))
+                more = await self.threads.run(bulk.run_batch)
             except Exception as error:
                 more = False
-                if not is_nobodys_fault(error):
+                if not is_transient(error):
                     logger.error("a bulk action's batch failed", exc_info=error)
             if more:
                 self.schedule.wake()
@@ -174,7 +177,7 @@ class Runner:
 
     async def _finish(self) -> None:
         """Let the steps in hand end, say goodbye; what takes too long is left to the server to roll back."""
-        self.housekeeping.stop()
+        self.pruner.stop()
         clean = await self.schedule.finish(GRACE)
         try:
             await asyncio.wait_for(self.threads.run(self.membership.leave), timeout=0.5)

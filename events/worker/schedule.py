@@ -8,17 +8,16 @@ from collections.abc import Callable
 from functools import partial
 
 import structlog
-from django.db import connections
+from django.db import connection
 
 from events.conf import conf
 from events.log import dialect
-from events.log.faults import is_contention, is_nobodys_fault
-from events.worker.batch import CommitRefused, OutOfTime, Overtaken, Result, Take
+from events.log.errors import is_transient
+from events.worker.batch import BatchRequest, BatchTimeout, CommitFailed, ConcurrentUpdate, Result
 from events.worker.crew import Crew
-from events.worker.floors import NONE, Floors
 from events.worker.outage import Outage
 from events.worker.pace import Pace
-from events.worker.steps import Steps
+from events.worker.steps import LaneFailed, Steps
 from events.worker.threads import Threads
 from events.worker.work import Work
 
@@ -39,7 +38,6 @@ class Schedule:
         self,
         slots: int,
         steps: Steps,
-        floors: Floors,
         work: Work,
         outage: Outage,
         threads: Threads,
@@ -48,14 +46,12 @@ class Schedule:
         drain: bool,
     ) -> None:
         self.steps = steps
-        self.floors = floors
         self.work = work
         self.outage = outage
         self.threads = threads
         self.stopping = stopping
         self.drain = drain
-        self.using = threads.using
-        self.one_writer = connections[self.using].vendor == "sqlite"
+        self.one_writer = connection.vendor == "sqlite"
         self.pace = Pace(conf.lanes, conf.batch_size, conf.batch_timeout)
         self.crew = Crew(slots)
         self.running = 0
@@ -86,29 +82,29 @@ class Schedule:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _next_step(self) -> tuple[Callable[[], Result], int, bool]:
-        """The next step, at how many events its batch is full, and whether it goes without floors."""
+    def _next_step(self) -> tuple[Callable[[], Result], int]:
+        """The next step, and at how many events its batch is full."""
         self._count += 1
         self._suspects_turn = not self._suspects_turn
         if self.suspects and self._suspects_turn:
-            return self.steps.suspect, 1, False
-        take = Take(self.pace.share, self.pace.limit, by_age=self._count % EVERY_TENTH == 0)
+            return self.steps.suspect, 1
+        request = BatchRequest(self.pace.share, self.pace.limit, by_age=self._count % EVERY_TENTH == 0)
         kind = self.steps.announced if self.careful else self.steps.ordinary
-        floors = self.floors.current()
-        return partial(kind, take, floors), take.limit, floors is NONE
+        return partial(kind, request), request.limit
 
-    async def _step(self, planned: tuple[Callable[[], Result], int, bool]) -> None:
-        run, limit, without_floors = planned
+    async def _step(self, planned: tuple[Callable[[], Result], int]) -> None:
+        run, limit = planned
         wanted = 0
         try:
             result = await self.threads.run(run)
-            if without_floors:
-                self.floors.found_without(result.finding)
             # A suspect's turn that found none fit to run says nothing of the other events.
             wanted = max(self._learn(result, limit), int(run == self.steps.suspect))
-        except (Overtaken, OutOfTime):
+        except (ConcurrentUpdate, BatchTimeout):
             wanted = 1
-        except CommitRefused as error:
+        except LaneFailed as error:
+            logger.debug("batch failed, its lanes are retried", error=str(error))
+            self._pause(CONTENTION_PAUSE)
+        except CommitFailed as error:
             logger.warning("a batch was refused at commit, taking its events one by one", error=str(error))
             self.pace.one_by_one()
             wanted = 1
@@ -128,7 +124,8 @@ class Schedule:
     def _learn(self, result: Result, limit: int) -> int:
         """Learn from a step's result; how many more steps it calls for."""
         self.outage.is_over()
-        self.work.progressed = time.monotonic()  # or it looked, and there was nothing that it could take
+        if result.progress or not self.steps.failures.failing():
+            self.work.progressed = time.monotonic()  # or it looked, and there was nothing that it could take
         if not result.progress:
             return 0
         if not result.applied:
@@ -143,10 +140,7 @@ class Schedule:
         return 2 if full else 1
 
     def _seconds_for(self, error: Exception) -> float:
-        if is_contention(error):
-            logger.debug("step repeated", error=str(error))
-            return CONTENTION_PAUSE
-        if not is_nobodys_fault(error) and self.outage.since is None:
+        if not is_transient(error) and self.outage.since is None:
             logger.error("a step failed outside its processors", exc_info=error)
         return self.outage.begins_or_goes_on(error)
 
@@ -164,16 +158,12 @@ class Schedule:
 
     async def _end_if_drained(self) -> None:
         try:
-            if await self.threads.run(self._nothing_pending):
+            if not await self.threads.run(dialect().any_pending):
                 self.stopping.set()
                 return
         except Exception as error:
             self._pause(self._seconds_for(error))
         asyncio.get_running_loop().call_later(BREATH * 10, self.wake)
-
-    def _nothing_pending(self) -> bool:
-        connection = connections[self.using]
-        return not dialect(connection).any_pending(connection)
 
     async def finish(self, patience: float) -> bool:
         """Let the steps in hand end, for `patience` seconds at most; whether they did."""

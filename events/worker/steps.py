@@ -1,84 +1,108 @@
-"""The three kinds of step. Each runs in a thread of the worker's, with that thread's own connection."""
+"""The three ways to run a batch. Each runs in a thread of the worker's, with that thread's own connection."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from dataclasses import replace
 
-from django.db import connections
+from django.db import connection
 
 from events.exceptions import EventError
 from events.log import dialect
-from events.worker.batch import OutOfTime, Overtaken, Result, Take, peek, step
+from events.log.errors import is_transient
+from events.worker.batch import BatchRequest, BatchTimeout, ConcurrentUpdate, Result, peek_batch, run_batch
 from events.worker.fleet import Membership
+from events.worker.lane_failures import LaneFailures
 from events.worker.lines import tell
+from events.worker.quarantine import mark_suspects
 from events.worker.watchdog import Watchdog
 
-REPEATS = 8  # of batches that failed by nobody's fault on a healthy connection, before it is taken for somebody's
+
+class LaneFailed(EventError):
+    """A batch failed by a transient error, and the database answers: its lanes are retried, others go on."""
 
 
 class Steps:
-    """What a thread does for one step; the connection is left fit for the next."""
+    """What a thread does for one batch; the connection is left fit for the next."""
 
-    def __init__(self, membership: Membership, watchdog: Watchdog, *, using: str = "default") -> None:
+    def __init__(self, membership: Membership, watchdog: Watchdog, failures: LaneFailures) -> None:
         self.membership = membership
         self.watchdog = watchdog
-        self.using = using
-        self._in_vain = 0  # steps in a row that were nobody's fault, though the database was there
+        self.failures = failures
 
-    def ordinary(self, take: Take, floors: Sequence[int]) -> Result:
-        """Take a batch.
+    def ordinary(self, request: BatchRequest) -> Result:
+        """Run a batch.
 
-        What keeps failing by nobody's fault while the database answers (a lock that is never let go, another
-        database that is away) is counted as the events' failure in the end: they wait and others have their turn.
+        A lane whose batches fail by transient errors shares no batch until it succeeds. A statement that keeps taking
+        too long while the database answers counts as its event's failure in the end: it waits and others go on.
         """
+        lanes: tuple[int, ...] = ()
+        began = time.monotonic()
         try:
-            with self.watchdog.watching():
-                take = replace(take, impatient=self._in_vain >= REPEATS)
-                with self.membership.work.step() as holding:
-                    result = step(take, floors, using=self.using, holding=holding)
-        except OutOfTime as error:
-            self.membership.accuse(error.ids, alone=take.suspect is not None)
+            with self.watchdog.watching(), self.membership.work.step() as holding:
+
+                def fetched(locked: tuple[int, ...], events: int) -> None:
+                    nonlocal lanes
+                    lanes = locked
+                    holding(locked, events)
+
+                result = run_batch(self._current(request), on_fetched=fetched, repeated=self.failures.repeated)
+        except BatchTimeout as error:
+            self.failures.failed(lanes, error, time.monotonic() - began)
+            mark_suspects(error.ids, alone=request.suspect is not None)
             raise
         except EventError:
             raise
-        except Exception:
-            self._in_vain = self._in_vain + 1 if connections[self.using].is_usable() else 0
-            raise
-        self._in_vain = 0
-        tell(result.outcome, using=self.using)
+        except Exception as error:
+            if not (is_transient(error) and connection.is_usable()):
+                raise
+            self.failures.failed(lanes, error, time.monotonic() - began)
+            raise LaneFailed(str(error)) from error
+        self.failures.succeeded(result.lanes)
+        tell(result.outcome)
         return result
 
-    def announced(self, take: Take, floors: Sequence[int]) -> Result:
-        """Take a batch whose events are written down first, where others read them if this process dies.
+    def announced(self, request: BatchRequest) -> Result:
+        """Run a batch whose events are written down first, where others read them if this process dies.
 
-        The lanes are let go in between: on SQLite nothing can be written beside the step's transaction.
+        The payloads are read after that. The lanes are released in between: on SQLite nothing can be written beside
+        the batch's transaction.
         """
         with self.watchdog.watching():
-            seen = peek(take, floors, using=self.using)
+            seen = peek_batch(self._current(request))
         if not seen.ids:
-            # Only events that wait behind others: a step that applies none of them may postpone them.
-            return self.ordinary(_only(take, seen), floors) if seen.read else seen
-        self.membership.announce(seen.ids)
-        result = self.ordinary(_only(take, seen), floors)
-        self.membership.announce([])
-        return result
+            # Only events that wait behind others: a batch that applies none of them may snooze them.
+            return self.ordinary(_only(request, seen)) if seen.read else seen
+        return self._announced(_only(request, seen), seen.ids)
 
     def suspect(self) -> Result:
-        """Apply one suspect, announced and alone. The caller sees to it that no other step runs in this process."""
-        connection = connections[self.using]
-        for event, lane in dialect(connection).suspects(connection):
-            self.membership.announce([event], alone=True)
+        """Apply one suspect, announced and alone. The caller sees to it that no other batch runs in this process."""
+        for event, lane in dialect().suspects():
             try:
-                result = self.ordinary(Take(share=1, limit=1, lanes=(lane,), suspect=event), ())
-            except Overtaken:
+                result = self._announced(BatchRequest(share=1, limit=1, lanes=(lane,), suspect=event), [event])
+            except ConcurrentUpdate:
                 continue
-            finally:
-                self.membership.announce([])
             if result.progress:
                 return result
         return Result()
 
+    def _announced(self, request: BatchRequest, ids: list[int]) -> Result:
+        self.membership.announce(ids, alone=request.suspect is not None)
+        try:
+            return self.ordinary(request)
+        finally:
+            # Of a batch that raised, too: this process lives.
+            self.membership.announce([])
 
-def _only(take: Take, seen: Result) -> Take:
-    return Take(share=take.share, limit=take.limit, by_age=take.by_age, lanes=seen.lanes, only=frozenset(seen.ids))
+    def _current(self, request: BatchRequest) -> BatchRequest:
+        """The request with its connection's watermarks; for a failing lane alone, or for the others."""
+        connection.ensure_connection()
+        request = replace(request, watermarks=self.membership.watermarks.current())
+        if request.lanes:
+            return request
+        due = self.failures.take_due()
+        return replace(request, avoid=self.failures.failing()) if due is None else replace(request, lanes=(due,))
+
+
+def _only(request: BatchRequest, seen: Result) -> BatchRequest:
+    return replace(request, lanes=seen.lanes, only=frozenset(seen.ids))

@@ -7,19 +7,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import connections
+from django.db import connection
 
 from events.exceptions import EventError
-from events.log.faults import is_contention
+from events.log.errors import is_contention
 
 T = TypeVar("T")
 
 
 class Threads:
-    """So many threads, each with a connection of its own to the database `using`."""
+    """So many threads, each with a connection of its own."""
 
-    def __init__(self, number: int, *, using: str) -> None:
-        self.using = using
+    def __init__(self, number: int) -> None:
         self._pool = ThreadPoolExecutor(number, thread_name_prefix="step")
 
     async def run(self, call: Callable[[], T]) -> T:
@@ -32,7 +31,7 @@ class Threads:
                 raise
             except Exception as error:
                 if not is_contention(error):
-                    connections[self.using].close()
+                    connection.close()
                 raise
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)

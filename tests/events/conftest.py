@@ -1,35 +1,37 @@
-"""Steps by hand, and events for the recorder."""
+"""Batches by hand, and events for the recorder."""
 
 from __future__ import annotations
 
 import gzip
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connections
 
 import events
-from events.models import Event, Lane
-from events.worker.batch import Result, Take, step
-from events.worker.floors import NONE
+from events.models import Event
+from events.worker.batch import BatchRequest, Result, run_batch
 
 ALICE, BOB, CAROL = "did:plc:alice", "did:plc:bob", "did:plc:carol"
 
 
 @pytest.fixture
 def lanes(transactional_db: None) -> None:
-    """The log's lanes, in a database that commits."""
-    Lane.ensure()
+    """A database that commits; its lanes are made after each flush."""
 
 
 @pytest.fixture
 def take(lanes: None) -> Callable[..., Result]:
-    """Run one step over all lanes."""
+    """Run one batch over all lanes."""
 
-    def run(limit: int = 300, **options: Any) -> Result:
-        return step(Take(share=64, limit=limit, **options), NONE)
+    def run(limit: int = 300, repeated: bool = False, **options: Any) -> Result:
+        return run_batch(BatchRequest(share=64, limit=limit, **options), repeated=lambda lanes: repeated)
 
     return run
 
@@ -47,8 +49,13 @@ def send(lanes: None) -> Callable[..., UUID]:
     return append
 
 
+def found(event_id: UUID) -> Any:
+    """An event with its derived state."""
+    return Event.objects.with_state().get(event_id=event_id)
+
+
 def state_of(event_id: UUID) -> Event.State:
-    return Event.State(Event.objects.get(event_id=event_id).state)
+    return Event.State(found(event_id).state)
 
 
 @pytest.fixture
@@ -62,3 +69,37 @@ def file(tmp_path: Path) -> Callable[..., str]:
         return str(path)
 
     return write
+
+
+class Background:
+    """A call in a thread of its own."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._result: Future[Any] = Future()
+        self._thread = threading.Thread(target=self._run, args=(call,), daemon=True)
+        self._thread.start()
+
+    def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait until the condition holds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "the condition did not come to hold"
+            time.sleep(0.005)
+
+    def join(self, seconds: float = 10.0) -> Any:
+        """What the call returned, or raises what it raised."""
+        return self._result.result(seconds)
+
+    def _run(self, call: Callable[[], Any]) -> None:
+        try:
+            self._result.set_result(call())
+        except BaseException as error:
+            self._result.set_exception(error)
+        finally:
+            connections.close_all()
+
+
+@pytest.fixture
+def background() -> type[Background]:
+    """Runs a call beside the test."""
+    return Background

@@ -95,33 +95,33 @@ NOT_EVENTS: dict[str, tuple[bytes, str]] = {
     "repeated key, last one wrong": (event()[:-1] + b',"did":"x"}', "did"),
 }
 
-# name -> (payload, a part of the reason why it is dead): accepted, because it is a stranger's
-UNHOLDABLE: dict[str, tuple[str, str]] = {
-    "NUL": ('{"a":"x\\u0000"}', "NUL"),
-    "NUL in a key": ('{"a\\u0000":1}', "NUL"),
-    "lone high surrogate": ('{"a":"\\ud800"}', "surrogate"),
-    "lone low surrogate": ('{"a":"x\\udc00x"}', "surrogate"),
-    "surrogates the wrong way round": ('{"a":"\\ude00\\ud83d"}', "surrogate"),
-    "lone surrogate in a key": ('{"\\ud83d":1}', "surrogate"),
-    "1e400": ('{"a":1e400}', "double"),
-    "-1e400": ('{"a":[{"b":-1e400}]}', "double"),
-    "1e200000": ('{"a":1e200000}', "double"),
-    "1e and 60,000 digits": ('{"a":1e' + "9" * 60_000 + "}", "double"),
-    "5,000 digits": ('{"a":' + "9" * 5_000 + "}", "digits"),
-    "101 levels": (nested(101), "deeper"),
-    "1,500 levels": (nested(1_500), "deeper"),
-    "10,000 nested arrays": (nested(10_001), "deeper"),
-    "10,000 nested objects": ('{"a":' * 10_000 + "1" + "}" * 10_000, "deeper"),
+# name -> payload: JSON that Python can't decode, so that it is stored as it was sent
+UNDECODABLE: dict[str, str] = {
+    "lone high surrogate": '{"a":"\\ud800"}',
+    "lone low surrogate": '{"a":"x\\udc00x"}',
+    "surrogates the wrong way round": '{"a":"\\ude00\\ud83d"}',
+    "lone surrogate in a key": '{"\\ud83d":1}',
+    "lone surrogate and white space": '{ "b" : 1.0 ,\n"a":"\\u0000\\ud800" }',
+    "1e400": '{"a":1e400}',
+    "-1e400": '{"a":[{"b":-1e400}]}',
+    "1e200000": '{"a":1e200000}',
+    "1e and 60,000 digits": '{"a":1e' + "9" * 60_000 + "}",
+    "5,000 digits": '{"a":' + "9" * 5_000 + "}",
+    "1,500 levels": nested(1_500),
+    "10,000 nested arrays": nested(10_001),
+    "10,000 nested objects": '{"a":' * 10_000 + "1" + "}" * 10_000,
 }
 
-# name -> (payload, its canonical form): unusual, and all right
-HOLDABLE: dict[str, tuple[str, str]] = {
+# name -> (payload, its canonical form)
+UNUSUAL: dict[str, tuple[str, str]] = {
     "empty": ("{}", "{}"),
     "white space": (' {\t"a" : [ 1 , 2 ]\r\n} ', '{"a":[1,2]}'),
     "keys in order": ('{"b":1,"a":{"d":1,"c":2}}', '{"a":{"c":2,"d":1},"b":1}'),
     "repeated key": ('{"a":1,"a":2}', '{"a":2}'),
     "key spelt two ways": ('{"a":1,"\\u0061":2}', '{"a":2}'),
     "escapes": ('{"a":"\\u00e9\\/\\ud83d\\ude00"}', '{"a":"é/😀"}'),
+    "NUL": ('{"a":"x\\u0000"}', '{"a":"x\\u0000"}'),
+    "NUL in a key": ('{"a\\u0000":1}', '{"a\\u0000":1}'),
     "escaped backslash before u0000": ('{"a":"\\\\u0000"}', '{"a":"\\\\u0000"}'),
     "other control characters": ('{"a":"\\u0001\\u001f\\n"}', '{"a":"\\u0001\\u001f\\n"}'),
     "one as a fraction": ('{"a":1.0,"b":1e0,"c":10E-1}', '{"a":1,"b":1,"c":1}'),
@@ -130,9 +130,29 @@ HOLDABLE: dict[str, tuple[str, str]] = {
     "fraction": ('{"a":0.1,"b":-2.50}', '{"a":0.1,"b":-2.5}'),
     "largest double": ('{"a":1.7976931348623157e308}', '{"a":1.7976931348623157e308}'),
     "integer beyond 64 bits": ('{"a":' + "9" * 4_000 + "}", '{"a":' + "9" * 4_000 + "}"),
-    "100 levels": (nested(100), nested(100)),
+    "500 levels": (nested(500), nested(500)),
     "500 containers side by side": ('{"a":[' + ",".join(["{}"] * 500) + "]}", '{"a":[' + ",".join(["{}"] * 500) + "]}"),
     "brackets in text": ('{"a":"' + "[" * 500 + '"}', '{"a":"' + "[" * 500 + '"}'),
     "empty key": ('{"":1}', '{"":1}'),
     "65,536 bytes": ('{"a":"' + "x" * 65_528 + '"}', '{"a":"' + "x" * 65_528 + '"}'),
+}
+
+# Every payload that a stranger may publish, whatever its event's type: it is accepted, and its processor decides.
+STRANGE: dict[str, str] = {**UNDECODABLE, **{name: payload for name, (payload, _) in UNUSUAL.items()}}
+
+# JSON values to put in the fields that processors read.
+VALUES: dict[str, str] = {
+    "NUL": '"x\\u0000"',
+    "lone surrogate": '"\\ud800"',
+    "1e400": "1e400",
+    "4,300 digits": "9" * 4_300,
+    "5,000 digits": "9" * 5_000,
+    "60,000 characters": '"' + "x" * 60_000 + '"',
+    "10,000 nested arrays": "[" * 10_000 + "]" * 10_000,
+    **{
+        f"{opened} in {depth} levels": opened * depth + "1" + closed * depth
+        for opened, closed in (("[", "]"), ('{"a":', "}"))
+        for depth in range(900, 1_000)  # where the stack ends, for one reader earlier than for another
+    },
+    **{text: text for text in ("true", "null", "-1", "1.5", "{}", "[]", '""', "[null]")},
 }

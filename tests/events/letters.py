@@ -10,28 +10,22 @@ from django.test import Client
 from django.utils import timezone
 
 from events import roles
-from events.models import Event
+from events.models import DeadLetter
 from events.reasons import reason_of_text
+from tests.events import states
 
 LIST = "/admin/events/deadletter/"
 DECIDE = f"{LIST}decide/"
 TRACEBACK = "Traceback (most recent call last):\n  ...\nValueError: strength 300"
 
 
-def dead(number: int = 1, *, error: str = TRACEBACK, **fields: Any) -> list[Event]:
-    """Dead events, the first of them the first that died."""
-    now = timezone.now() - timedelta(hours=1)
-    defaults = {
-        "event_type": "test.record",
-        "did": "did:plc:alice",
-        "state": Event.State.DEAD,
-        "attempts": 4,
-        "last_error": error,
-        "reason": reason_of_text(error),
-    }
+def dead(number: int = 1, *, error: str = TRACEBACK, **fields: Any) -> list[DeadLetter]:
+    """Dead letters, the first of them the first that died. Fields are of the letter or of its event."""
+    died = timezone.now() - timedelta(hours=1)
+    known = {"event_type": "test.record", "did": "did:plc:alice", "attempts": 4, "reason": reason_of_text(error)}
     return [
-        Event.objects.create(
-            **{**defaults, "payload": {"n": n}, "finished_at": now + timedelta(milliseconds=n), **fields}
+        states.dead(
+            **{**known, "error": error, "payload": {"n": n}, "died_at": died + timedelta(milliseconds=n), **fields}
         )
         for n in range(number)
     ]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from events import bulk
 from events.admin import letters
-from events.models import Attempt, Event
+from events.models import Attempt, DeadLetter, Event
 from tests.events.letters import LIST, dead, text
+from tests.events.states import DIGEST
 
 pytestmark = pytest.mark.django_db
 
@@ -39,9 +43,10 @@ class TestList:
 
     def test_only_the_dead_are_listed(self, admin_client: Client) -> None:
         dead()
+        dead(1, event_type="gone.for.good", discarded_at=timezone.now())
         Event.objects.create(event_type="alive.and.well", did="did:plc:a")
         page = text(admin_client, LIST)
-        assert "alive.and.well" not in page and "ValueError: strength 300" in page
+        assert "alive.and.well" not in page and "gone.for.good" not in page and "ValueError: strength 300" in page
 
     def test_without_dead_letters_it_says_that_all_is_well(self, admin_client: Client) -> None:
         assert "Nothing is dead" in text(admin_client, LIST)
@@ -66,45 +71,42 @@ class TestList:
     def test_a_filter_that_is_none_is_told_and_lists_nothing(self, admin_client: Client, query: dict[str, str]) -> None:
         dead()
         page = text(admin_client, LIST, **query)
-        assert "That filter is none" in page and 'name="selected"' not in page
+        assert "Invalid filter" in page and 'name="selected"' not in page
 
     def test_pages_are_followed_to_the_end_though_all_died_at_once(
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(letters, "PAGE", 3)
         made = dead(8)
-        Event.objects.filter(pk__in=[e.pk for e in made[2:]]).update(finished_at=made[2].finished_at)
-        assert on_all_pages(admin_client) == [event.pk for event in reversed(made)]
+        DeadLetter.objects.filter(pk__in=[each.pk for each in made[2:]]).update(died_at=made[2].died_at)
+        assert on_all_pages(admin_client) == [each.pk for each in reversed(made)]
 
-    def test_letters_buried_by_hand_without_a_time_come_last_and_all_of_them(
-        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(letters, "PAGE", 3)
-        untimed = dead(5, finished_at=None)
-        timed = dead(4)
-        assert on_all_pages(admin_client) == [event.pk for event in [*reversed(timed), *reversed(untimed)]]
-
-    @pytest.mark.parametrize("after", ["x", "_", "2026-01-01_1", "2026-13-45T00:00:00+00:00_1", "a_" + "9" * 50])
+    @pytest.mark.parametrize("after", ["x", "_", "_5", "2026-01-01_1", "2026-13-45T00:00:00+00:00_1", "a_" + "9" * 50])
     def test_a_key_that_is_none_is_the_first_page(self, admin_client: Client, after: str) -> None:
         dead()
         assert 'name="selected"' in text(admin_client, LIST, after=after)
 
     def test_what_a_stranger_wrote_is_escaped(self, admin_client: Client) -> None:
         evil = "<script>alert(1)</script>"
-        [event] = dead(1, error=evil, payload={evil: evil})
-        Attempt.objects.create(event=event, number=1, kind=evil, message=evil, trace=evil, worker=evil)
-        for path in (LIST, f"{LIST}{event.pk}/change/", f"{LIST}{event.pk}/edit/"):
+        [letter] = dead(1, error=evil, payload={evil: evil})
+        Attempt.objects.create(event=letter.event, number=1, kind=evil, message=evil, trace=evil, worker=evil)
+        for path in (LIST, f"{LIST}{letter.pk}/change/", f"{LIST}{letter.pk}/edit/"):
             assert evil not in text(admin_client, path)
 
 
 class TestLetter:
     def test_each_attempt_with_its_worker_and_traceback(self, admin_client: Client) -> None:
-        [event] = dead()
+        [letter] = dead()
         for number in (1, 2):
             Attempt.objects.create(
-                event=event, number=number, kind="ValueError", message="no", trace="Traceback ...", worker="host:7"
+                event=letter.event,
+                number=number,
+                kind="ValueError",
+                message="no",
+                trace="Traceback ...",
+                worker="host:7",
             )
-        page = text(admin_client, f"{LIST}{event.pk}/change/")
+        page = text(admin_client, f"{LIST}{letter.pk}/change/")
         assert page.count("at host:7") == 2 and page.index("attempt 2") < page.index("attempt 1")
 
     def test_a_payload_stands_beside_what_its_type_wants(self, admin_client: Client) -> None:
@@ -124,14 +126,32 @@ class TestLetter:
         assert "It died of:</strong> the worker process died 3 times" in page and "an integer from 0 to 100" in page
         assert "It died of" not in text(admin_client, f"{LIST}{refused.pk}/change/")
 
-    def test_a_letter_that_nobody_timed_or_explained_says_so(self, admin_client: Client) -> None:
-        [event] = dead(1, error="", finished_at=None)
-        page = text(admin_client, f"{LIST}{event.pk}/change/")
-        assert "no error was recorded" in page and "<dt>Ended</dt><dd>at an unknown time</dd>" in page
+    def test_a_letter_without_an_error_says_so(self, admin_client: Client) -> None:
+        [letter] = dead(1, error="")
+        assert "no error was recorded" in text(admin_client, f"{LIST}{letter.pk}/change/")
 
-    def test_a_payload_that_the_log_cannot_hold_is_shown_escaped(self, admin_client: Client) -> None:
-        [event] = dead(1, raw=b'{"a":"\\u0000\xff\x1b"}')
-        assert "\\xff\\x1b" in text(admin_client, f"{LIST}{event.pk}/change/")
+    def test_a_payload_that_cannot_be_decoded_is_shown_as_its_text_with_the_reason(self, admin_client: Client) -> None:
+        [letter] = dead(1, digest=DIGEST, payload='{"a":"\\ud800\u202e"}')
+        page = text(admin_client, f"{LIST}{letter.pk}/change/")
+        assert "{&quot;a&quot;:&quot;\\ud800\\u202e&quot;}" in page and "it has a lone surrogate" in page
+        assert "\\ud800\\u202e" in text(admin_client, f"{LIST}{letter.pk}/edit/")
+
+    def test_a_discarded_letter_shows_its_note_and_nothing_to_decide(self, admin_client: Client) -> None:
+        [letter] = dead(1, discarded_at=timezone.now(), note="a broken <client>")
+        page = text(admin_client, f"{LIST}{letter.pk}/change/")
+        assert "a broken &lt;client&gt;" in page
+        assert 'name="verb"' not in page and f"{LIST}{letter.pk}/edit/" not in page
+
+    def test_a_letter_that_was_requeued_leads_to_its_event_and_keeps_its_history(self, admin_client: Client) -> None:
+        [letter] = dead()
+        bulk.decide_about(User.objects.get(), "requeue", [letter.pk])
+        answer = admin_client.get(f"{LIST}{letter.pk}/change/")
+        assert answer["Location"] == f"/admin/events/event/{letter.pk}/change/"
+        assert "requeued" in text(admin_client, f"{LIST}{letter.pk}/history/")
+
+    def test_an_event_that_never_was_a_letter_has_no_history_of_one(self, admin_client: Client) -> None:
+        event = Event.objects.create(event_type="t", did="did:plc:a")
+        assert admin_client.get(f"{LIST}{event.pk}/history/").status_code == 302
 
     @pytest.mark.parametrize("pk", [1, 2**63, 10**30])
     def test_a_letter_that_is_not_there_is_404(self, admin_client: Client, pk: int) -> None:

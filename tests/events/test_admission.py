@@ -6,9 +6,12 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from django.db import OperationalError
+from psycopg.errors import QueryCanceled
 from pytest_django import Settings
 
 from events.intake.admission import Admission
+from tests.integration.conftest import eventually
 
 LOW, NORMAL, HIGH, CRITICAL = range(4)
 CAPACITY = 100
@@ -173,15 +176,43 @@ class TestSampling:
             admission.reserve([])
         assert log.counted == 1
 
-    def test_costs_a_twentieth_of_the_time_at_most(self, admission: Admission, log: Log) -> None:
-        log.takes = 2.0
-        admission.reserve([])
-        log.now += 79  # less than two intervals of 40 s
-        admission.reserve([])
-        assert log.counted == 1
-        log.now += 2
-        admission.reserve([])
+    def test_a_sample_that_waited_for_a_frozen_server_delays_the_next_by_a_second_at_most(self, log: Log) -> None:
+        admission = admission_of(log, background=True)
+        log.pending, log.takes = CAPACITY, 30.0
+        assert admission.reserve([NORMAL]) == [False]
+        log.pending, log.takes = 0, 0.0
+        log.now += 1.1  # the sample is due, and not yet stale
+        eventually(lambda: admission.reserve([NORMAL]) == [True], within=5)
         assert log.counted == 2
+
+    def test_nothing_is_refused_on_an_estimate_older_than_two_seconds(self, admission: Admission, log: Log) -> None:
+        log.pending = CAPACITY
+        assert admission.reserve([NORMAL]) == [False]
+        log.now += 1.9
+        assert admission.reserve([NORMAL], ask=False) == [False]
+        log.now += 0.2
+        assert admission.reserve([NORMAL], ask=False) == [True]
+
+    def test_while_counting_takes_too_long_everything_is_admitted_and_reported(
+        self, admission: Admission, log: Log
+    ) -> None:
+        def fail() -> None:
+            raise OperationalError("canceling statement due to statement timeout") from QueryCanceled()
+
+        log.pending, log.while_counting = CAPACITY, fail
+        assert admission.reserve([NORMAL, CRITICAL]) == [True, True]
+        assert admission.report() == {"pending": None, "sample_age_seconds": 0.0}
+        log.while_counting = lambda: None
+        admission.sample()
+        assert admission.reserve([NORMAL]) == [False]
+        assert admission.report()["pending"] == CAPACITY + 2
+
+    def test_reports_nothing_where_nothing_was_admitted_lately(self, admission: Admission, log: Log) -> None:
+        assert admission.report() == {}
+        admission.reserve([NORMAL])
+        assert admission.report() == {"pending": 1, "sample_age_seconds": 0.0}
+        log.now += 10
+        assert admission.report() == {}
 
     def test_an_error_of_the_first_sample_is_the_requests(self, admission: Admission, log: Log) -> None:
         def fail() -> None:

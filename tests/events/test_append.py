@@ -1,4 +1,4 @@
-"""Appending: durable, idempotent by event_id, one row's trouble never another's."""
+"""Appending: durable, idempotent by event_id, whatever the payload."""
 
 from __future__ import annotations
 
@@ -6,22 +6,38 @@ import threading
 import uuid
 from typing import Any
 
+import msgspec
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from pytest_django import Settings
+from structlog.testing import CapturingLogger
 
 import events
 from events import EnvelopeError
-from events.envelope import parse
-from events.exceptions import LaneCountError
+from events.envelope import NewEvent, parse
+from events.lanes import did_key, lane_of
+from events.log import append_protocol
 from events.log.append import append_new
-from events.models import Event, Lane
-from tests.events.conftest import ALICE, BOB
+from events.models import Event, Lane, Pending
+from tests.events.conftest import ALICE
+from tests.events.hostile import STRANGE, UNDECODABLE
+from tests.events.hostile import event as hostile_event
 
 
 def event(n: int = 1, **fields: Any) -> dict[str, Any]:
     return {"event_type": "test.record", "did": ALICE, "payload": {"n": n}, **fields}
+
+
+def json_event(n: int = 1, **fields: Any) -> bytes:
+    return msgspec.json.encode(event(n, **fields))
+
+
+def with_text() -> Any:
+    """Events with their states, and their payloads as they are stored."""
+    return Event.objects.with_state().annotate(text=Cast("payload", TextField()))
 
 
 @pytest.mark.django_db
@@ -66,11 +82,13 @@ def test_an_event_is_stored_as_it_was_sent() -> None:
     events.append(
         event(payload=payload, priority=3, rev="3jzfcijpj2z2a", occurred_at="2026-01-02T03:04:05.678901+02:00")
     )
-    stored = Event.objects.get()
+    stored = Event.objects.with_state().get()
     assert stored.payload == payload
     assert (stored.priority, stored.rev, stored.state, stored.attempts) == (3, "3jzfcijpj2z2a", Event.State.PENDING, 0)
     assert stored.occurred_at is not None and stored.occurred_at.isoformat() == "2026-01-02T01:04:05.678901+00:00"
-    assert stored.available_at == stored.received_at
+    assert stored.available_at is None, "it may be applied at once"
+    assert stored.key == did_key(ALICE)
+    assert Pending.objects.values_list("key", "id", "priority").get() == (stored.key, stored.pk, 3)
 
 
 @pytest.mark.django_db
@@ -81,30 +99,57 @@ def test_what_is_no_event_is_refused_before_anything_is_written() -> None:
 
 
 @pytest.mark.django_db
-def test_a_payload_that_no_database_can_hold_is_dead_with_its_bytes_kept() -> None:
-    body = b'{"event_type": "test.record", "did": "did:plc:alice", "payload": {"a": "nul \\u0000"}}'
-    assert append_new([parse(body)])[0].status == "enqueued"
-    dead = Event.objects.get()
-    assert dead.state == Event.State.DEAD and dead.last_error and dead.finished_at is not None
-    assert bytes(dead.raw or b"") == b'{"a": "nul \\u0000"}'
-    assert not dead.requeue(), "it can't be applied as it is"
+@pytest.mark.parametrize("name", STRANGE)
+def test_whatever_is_json_is_stored_and_pending(name: str) -> None:
+    made = parse(hostile_event(STRANGE[name]))
+    assert append_new([parse(json_event(0)), made, parse(json_event(1))])[1].status == "enqueued"
+    stored = with_text().get(event_id=made.event_id)
+    assert (stored.text, stored.state) == (made.payload.decode(), Event.State.PENDING)
+    assert isinstance(stored.payload, str) is (name in UNDECODABLE)
+    assert set(Event.objects.with_state().values_list("state", flat=True)) == {Event.State.PENDING}
 
 
-@pytest.mark.django_db
-def test_a_row_that_the_database_refuses_is_dead_and_fails_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    import msgspec
+class TestRepeatsWithAnotherContent:
+    """A derived id names a record, not its bytes: what differs is dropped, and the log says so."""
 
-    good = [parse(msgspec.json.encode(event(n))) for n in range(20)]
-    # What validation would never let through, as a stand-in for what it does not know of.
-    bad = msgspec.structs.replace(
-        good[7], payload=b'{"a": "\\u0000"}' if connection.vendor == "postgresql" else b"{not json"
-    )
-    verdicts = append_new([*good[:7], bad, *good[8:]])
-    assert {v.status for v in verdicts} == {"enqueued"}
-    assert Event.objects.filter(state=Event.State.PENDING).count() == 19
-    dead = Event.objects.get(state=Event.State.DEAD)
-    assert "can't hold the payload" in dead.last_error
-    assert bytes(dead.raw or b"") == bad.payload
+    def new(self, context: str) -> NewEvent:
+        uri = f"at://{ALICE}/net.rhiz.relationship.record/1"
+        return parse(json_event(payload={"uri": uri, "context": context}, rev="3jzfcijpj2z2a"))
+
+    @pytest.fixture
+    def said(self, monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
+        lines = CapturingLogger()
+        monkeypatch.setattr(append_protocol, "logger", lines)
+        return lines
+
+    @pytest.mark.django_db
+    def test_are_duplicates_and_both_digests_are_logged(self, said: CapturingLogger) -> None:
+        first, second = self.new("a"), msgspec.structs.replace(self.new("b"), request_id="indexer-7")
+        assert first.event_id == second.event_id
+        append_new([first])
+        assert append_new([second])[0].status == "duplicate"
+        [line] = said.calls
+        assert line.method_name == "warning"
+        assert line.kwargs == {
+            "event_id": str(first.event_id),
+            "stored_digest": first.digest,
+            "sent_digest": second.digest,
+            "request_id": "indexer-7",
+        }
+        assert Event.objects.get().payload["context"] == "a"
+
+    @pytest.mark.django_db
+    def test_within_one_append_too(self, said: CapturingLogger) -> None:
+        first, second = self.new("a"), self.new("b")
+        assert [a.status for a in append_new([first, second, first])] == ["enqueued", "duplicate", "duplicate"]
+        assert [(c.kwargs["stored_digest"], c.kwargs["sent_digest"]) for c in said.calls] == [
+            (first.digest, second.digest)
+        ]
+
+    @pytest.mark.django_db
+    def test_an_equal_repeat_says_nothing(self, said: CapturingLogger) -> None:
+        assert [append_new([self.new("a")])[0].status for _ in range(2)] == ["enqueued", "duplicate"]
+        assert not said.calls
 
 
 @pytest.mark.django_db(transaction=True)
@@ -151,32 +196,15 @@ def test_the_same_ids_in_opposite_orders_at_once_do_not_fail() -> None:
 
 
 @pytest.mark.django_db
-def test_operators_transitions_change_only_events_still_in_the_state_they_name() -> None:
-    done, dead, pending = (
-        Event.objects.create(event_type="test.record", did=did, state=state)
-        for did, state in ((ALICE, Event.State.DONE), (BOB, Event.State.DEAD), (BOB, Event.State.PENDING))
-    )
-    assert Event.objects.requeue([done.pk, dead.pk, pending.pk]) == 1
-    assert Event.objects.get(pk=dead.pk).state == Event.State.PENDING
-    assert Event.objects.discard([done.pk, pending.pk], note="spam") == 1
-    assert Event.objects.get(pk=done.pk).state == Event.State.DONE
-    assert Event.objects.get(pk=pending.pk).last_error == "discarded: spam"
-
-
-@pytest.mark.django_db
-def test_a_requeued_event_has_all_its_tries_before_it() -> None:
-    dead = Event.objects.create(
-        event_type="test.record", did=ALICE, state=Event.State.DEAD, attempts=4, crashes=3, suspect=True
-    )
-    assert dead.requeue()
-    dead.refresh_from_db()
-    assert (dead.state, dead.attempts, dead.crashes, dead.suspect) == (Event.State.PENDING, 0, 0, False)
-
-
-@pytest.mark.django_db
-def test_a_process_with_another_number_of_lanes_appends_nothing(settings: Settings) -> None:
-    Lane.ensure()
-    settings.EVENT_LANES = 32
-    with pytest.raises(LaneCountError, match="made with 64 lanes"):
-        events.append(event())
-    assert not Event.objects.exists()
+@pytest.mark.parametrize("configured", [3, 1_000])
+def test_a_process_set_up_for_another_number_of_lanes_appends_to_lanes_that_exist(
+    settings: Settings, configured: int
+) -> None:
+    existing = Lane.count()
+    settings.EVENT_LANES = configured
+    events.append([event(n, did=f"did:plc:{n}") for n in range(200)])
+    rows = Pending.objects.values_list("lane", "key")
+    assert len(rows) == 200
+    assert all(lane == lane_of(key, existing) for lane, key in rows)
+    assert {lane for lane, _ in rows} <= set(Lane.objects.values_list("id", flat=True))
+    assert Lane.count() == existing, "nobody has made other lanes"

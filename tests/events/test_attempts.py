@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,16 +14,17 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from events.log import dialect
-from events.models import Attempt, Event
+from events.log.dead_letters import discard, discard_pending, requeue
+from events.models import Attempt, DeadLetter, Event, Pending
 from events.models.attempt import KEPT, TRACE_LENGTH
 from events.worker.batch import Result
-from events.worker.housekeeping import prune
 from events.worker.identity import worker_name
-from tests.events.conftest import state_of
+from events.worker.pruner import prune
+from tests.events.conftest import found, state_of
 
 
 def again() -> None:
-    Event.objects.pending().update(available_at=timezone.now() - timedelta(seconds=1), received_at=timezone.now())
+    Pending.objects.update(available_at=timezone.now() - timedelta(seconds=1))
 
 
 def test_each_failed_attempt_is_kept_with_where_and_when(
@@ -37,7 +39,7 @@ def test_each_failed_attempt_is_kept_with_where_and_when(
     assert [attempt.number for attempt in kept] == [1, 2, 3, 4]
     assert {(a.kind, a.message, a.worker) for a in kept} == {("ValueError", "told to fail: 7", worker_name())}
     assert all("Traceback" in a.trace and len(a.trace) <= TRACE_LENGTH for a in kept)
-    assert Event.objects.get(event_id=event_id).reason == "ValueError: told to fail: #"
+    assert found(event_id).reason == "ValueError: told to fail: #"
 
 
 def test_a_batch_of_failures_is_kept_together_with_those_that_succeed(
@@ -57,14 +59,11 @@ def test_what_does_not_fail_costs_no_statement(send: Callable[..., UUID], take: 
     assert not [q for q in queries.captured_queries if "events_attempt" in q["sql"]]
 
 
-def test_a_verdict_that_is_rolled_back_keeps_no_attempt(send: Callable[..., UUID], take: Callable[..., Result]) -> None:
-    event_id = send(do="fail")
-    Event.objects.filter(event_id=event_id).update(state=Event.State.DISCARDED)
-    document = (
-        f'[{{"id": {Event.objects.get().pk}, "wait": null, "error": "", "reason": "", "kind": "E", '
-        '"message": "", "trace": ""}]'
-    )
-    assert dialect(connection).fail(connection, document, "w") == 0
+def test_an_event_that_ended_meanwhile_keeps_no_attempt(send: Callable[..., UUID], take: Callable[..., Result]) -> None:
+    event = Event.objects.get(event_id=send(do="fail"))
+    assert discard_pending(event)
+    failure = {"key": event.key, "id": event.pk, "wait": None, "error": "", "reason": "", "kind": "E"}
+    assert dialect().fail(json.dumps([{**failure, "message": "", "trace": ""}]), "w") == 0
     assert not Attempt.objects.exists()
 
 
@@ -72,7 +71,7 @@ def test_only_the_newest_attempts_of_an_event_are_kept(send: Callable[..., UUID]
     send(do="refuse")
     for _ in range(KEPT + 3):
         take()
-        Event.objects.all().requeue()
+        requeue(DeadLetter.objects.values_list("pk", flat=True))
     assert Attempt.objects.count() == KEPT
     assert Attempt.objects.latest("id").pk - Attempt.objects.earliest("id").pk == KEPT - 1
 
@@ -80,8 +79,8 @@ def test_only_the_newest_attempts_of_an_event_are_kept(send: Callable[..., UUID]
 def test_attempts_go_with_their_event(send: Callable[..., UUID], take: Callable[..., Result]) -> None:
     send(do="refuse")
     take()
-    Event.objects.dead().discard(note="spam")
-    Event.objects.update(received_at="2020-01-01T00:00:00Z", finished_at="2020-01-01T00:00:00Z")
+    discard(DeadLetter.objects.values_list("pk", flat=True), note="spam")
+    DeadLetter.objects.update(discarded_at="2020-01-01T00:00:00Z")
     assert sum(prune(days=1)) == 1
     assert not Attempt.objects.exists()
 
@@ -98,7 +97,10 @@ def test_an_events_page_tells_its_failures(
     assert told["reason"] == "told to refuse"
 
 
-def test_an_event_refused_at_the_door_has_its_reason(api: APIClient, lanes: None) -> None:
-    body = '{"event_type":"test.record","did":"did:plc:a","payload":{"a":"\\u0000"}}'
-    api.post("/internal/events", body, content_type="application/json")
-    assert Event.objects.get().reason.startswith("payload: ")
+def test_a_payload_that_python_cannot_decode_is_dead_with_its_reason(
+    api: APIClient, take: Callable[..., Result]
+) -> None:
+    body = '{"event_type":"test.record","did":"did:plc:a","payload":{"a":"\\ud800"}}'
+    assert api.post("/internal/events", body, content_type="application/json").status_code == 202
+    take()
+    assert DeadLetter.objects.get().reason.startswith("payload: ")

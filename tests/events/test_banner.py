@@ -17,6 +17,13 @@ from events.stats import Figures, Minute
 from tests.project.settings_process import ROOT
 
 WORKER = Worker(pk=1, host="worker-1", pid=7)
+FAILING = Worker(
+    pk=2,
+    failing_lanes=[
+        {"lane": 9, "times": 3, "seconds": 1.0, "error": "E: brief"},
+        {"lane": 4, "times": 40, "seconds": 90.0, "error": "E: long"},
+    ],
+)
 KNOWN: dict[str, Any] = {
     "processed": 9,
     "failed": 0,
@@ -29,6 +36,8 @@ KNOWN: dict[str, Any] = {
     "stalled": [],
     "died_recently": 0,
     "latencies": [],
+    "faults": 0,
+    "lanes": 64,
 }
 
 
@@ -54,7 +63,9 @@ def test_a_log_that_is_applied_is_healthy_and_nothing_else_is_said() -> None:
         (Condition(figures(depth=Depth(pending=80_000))), "Backpressure", "bad"),
         (Condition(figures(depth=Depth(pending=5, oldest={1: 61.0}))), "Behind", "warning"),
         (Condition(figures(depth=Depth(dead=5)), died=2), "Dead letters growing", "warning"),
+        (Condition(figures(faults=2)), "Faults in the log", "bad"),
         (Condition(figures(died_recently=1)), "A worker died", "warning"),
+        (Condition(figures(alive=[WORKER, FAILING])), "Lanes failing", "warning"),
     ],
 )
 def test_each_trouble_is_the_headline_with_its_meaning_and_what_mends_it(
@@ -86,6 +97,11 @@ def test_the_worst_comes_first_whatever_comes_together() -> None:
         )
 
 
+def test_failing_lanes_are_named_with_the_error_that_has_lasted_longest() -> None:
+    meaning = notices(Condition(figures(alive=[WORKER, FAILING])))[0].meaning
+    assert "lanes 4, 9 keep failing, for 90 s: E: long." in meaning
+
+
 def test_counts_that_ended_at_their_limit_say_so() -> None:
     backpressure = notices(Condition(figures(depth=Depth(pending=100_001))))[0]
     assert "100,000+ events are pending" in backpressure.meaning
@@ -101,6 +117,10 @@ def test_where_the_database_may_lose_what_it_confirmed_the_page_does_not_say_tha
     told = loss(Condition(figures(), not_durable=("fsync",)))
     assert (told.level, told.title) == ("bad", "Events can be lost")
     assert "fsync" in told.meaning
+
+
+def test_where_the_audit_found_faults_the_page_does_not_say_that_nothing_is_lost() -> None:
+    assert loss(Condition(figures(faults=1))).level == "bad"
 
 
 def test_the_operators_document_explains_every_notice() -> None:

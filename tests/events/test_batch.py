@@ -1,23 +1,26 @@
-"""One step: what it takes, in which order, and what becomes of each event."""
+"""One batch: what it holds, in which order, and what becomes of each event."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model_bakery import baker
 
-from events.models import Event, Lane
-from events.worker.batch import Overtaken, Result, Take, peek, step
-from events.worker.floors import NONE
-from tests.events.conftest import ALICE, BOB, CAROL, state_of
+from events.log.dead_letters import discard_pending, requeue
+from events.models import Batch, Event, Lane, Pending
+from events.worker.batch import BatchRequest, ConcurrentUpdate, Result, peek_batch, run_batch
+from events.worker.identity import worker_name
+from tests.events.conftest import ALICE, BOB, CAROL, found, state_of
+from tests.events.states import pending_row
 from tests.recorder.models import Seen
 
 Send = Callable[..., UUID]
@@ -32,9 +35,10 @@ def test_an_event_is_applied_and_done_in_one_step(send: Send, take: Step) -> Non
     event_id = send(ALICE, 1)
     result = take()
     assert (result.read, result.done, result.failed) == (1, 1, 0)
-    event = Event.objects.get(event_id=event_id)
-    assert (event.state, event.attempts) == (Event.State.DONE, 1)
-    assert event.finished_at is not None and event.finished_at >= event.received_at
+    event = found(event_id)
+    assert (event.state, event.attempts, event.worker) == (Event.State.DONE, 1, worker_name())
+    assert event.finished_at >= event.received_at
+    assert not Pending.objects.exists()
     assert seen() == [(ALICE, 1)]
 
 
@@ -50,7 +54,7 @@ def test_an_event_made_by_the_orm_or_the_bakery_is_applied_too(take: Step) -> No
     baked = baker.make(Event, event_type="test.record", did=BOB, payload={"n": 2})
     bulk = Event.objects.bulk_create([Event(event_type="test.record", did=CAROL, payload={"n": 3})])[0]
     take()
-    assert {Event.objects.get(pk=e.pk).state for e in (made, baked, bulk)} == {Event.State.DONE}
+    assert {state_of(e.event_id) for e in (made, baked, bulk)} == {Event.State.DONE}
 
 
 def test_events_of_one_did_are_applied_in_the_order_of_the_log(send: Send, take: Step) -> None:
@@ -89,12 +93,13 @@ def test_every_batch_is_a_prefix_of_each_dids_unfinished_events(
     lanes: None, log: list[tuple[str, int]], limit: int, by_age: bool
 ) -> None:
     Event.objects.all().delete()
+    Batch.objects.all().delete()
     Seen.objects.all().delete()
     Event.objects.bulk_create(
         Event(event_type="test.record", did=did, priority=priority, payload={"n": n})
         for n, (did, priority) in enumerate(log)
     )
-    while step(Take(share=64, limit=limit, by_age=by_age), NONE).read:
+    while run_batch(BatchRequest(share=64, limit=limit, by_age=by_age)).read:
         for did in (ALICE, BOB, CAROL):
             ordered = [n for n, (owner, _) in enumerate(log) if owner == did]
             got = [n for owner, n in seen() if owner == did]
@@ -119,10 +124,10 @@ def test_one_poison_event_in_a_batch_of_300_costs_the_others_no_attempt(send: Se
     )
     result = take()
     assert (result.read, result.done, result.failed) == (300, 299, 1)
-    assert Event.objects.filter(state=Event.State.DONE, attempts=1).count() == 299
-    poison = Event.objects.get(did="did:plc:137")
+    assert Event.objects.with_state().filter(state=Event.State.DONE, attempts=1).count() == 299
+    poison = Event.objects.with_state().get(did="did:plc:137")
     assert (poison.state, poison.attempts) == (Event.State.PENDING, 1)
-    assert "ValueError: told to fail: 137" in poison.last_error
+    assert "ValueError: told to fail: 137" in poison.error
     assert sorted(n for _, n in seen()) == [n for n in range(300) if n != 137]
 
 
@@ -131,7 +136,7 @@ def test_whatever_a_processor_does_wrong_is_its_events_failure(send: Send, take:
     innocent, guilty = send(ALICE, 1), send(BOB, 2, do=do)
     take()
     assert state_of(innocent) == Event.State.DONE
-    event = Event.objects.get(event_id=guilty)
+    event = found(guilty)
     if do == "break-the-transaction" and connection.vendor == "sqlite":
         assert event.state == Event.State.DONE  # a failed statement does not end a transaction there
     else:
@@ -141,23 +146,27 @@ def test_whatever_a_processor_does_wrong_is_its_events_failure(send: Send, take:
 def test_a_permanent_error_is_a_dead_letter_at_once(send: Send, take: Step) -> None:
     event_id = send(ALICE, 1, do="refuse")
     take()
-    event = Event.objects.get(event_id=event_id)
-    assert (event.state, event.attempts, event.last_error) == (Event.State.DEAD, 1, "told to refuse")
+    event = found(event_id)
+    assert (event.state, event.attempts, event.error) == (Event.State.DEAD, 1, "told to refuse")
     assert event.finished_at is not None
 
 
 def test_an_event_without_a_processor_is_dead_with_a_reason_and_never_vanishes(send: Send, take: Step) -> None:
     event_id = send(ALICE, 1, event_type="nobody.knows")
     take()
-    event = Event.objects.get(event_id=event_id)
+    event = found(event_id)
     assert event.state == Event.State.DEAD
-    assert event.last_error == "no processor is registered for 'nobody.knows'"
+    assert event.error == "no processor is registered for 'nobody.knows'"
 
 
 def due_again(event_id: UUID) -> None:
     """Let a waiting event's time come."""
-    event = Event.objects.get(event_id=event_id)
-    Event.objects.filter(pk=event.pk).update(available_at=event.received_at + timedelta(microseconds=1))
+    wait_until(event_id, timezone.now() - timedelta(seconds=1))
+
+
+def wait_until(event_id: UUID, moment: datetime) -> None:
+    """Let a pending event wait until then."""
+    assert pending_row(Event.objects.get(event_id=event_id)).update(available_at=moment) == 1
 
 
 def test_retries_wait_2_4_and_8_seconds_and_then_the_event_is_dead(send: Send, take: Step) -> None:
@@ -165,16 +174,16 @@ def test_retries_wait_2_4_and_8_seconds_and_then_the_event_is_dead(send: Send, t
     for attempt, seconds in enumerate((2, 4, 8), start=1):
         before = timezone.now()
         take()
-        event = Event.objects.get(event_id=event_id)
+        event = found(event_id)
         assert (event.state, event.attempts) == (Event.State.PENDING, attempt)
         wait = (event.available_at - before).total_seconds()
         assert 0.9 * seconds <= wait <= seconds + 1
         assert take().read == 0, "it must not run before its time"
         due_again(event_id)
     take()
-    event = Event.objects.get(event_id=event_id)
+    event = found(event_id)
     assert (event.state, event.attempts) == (Event.State.DEAD, 4)
-    assert "ValueError" in event.last_error
+    assert "ValueError" in event.error
 
 
 def test_an_event_that_waits_holds_up_its_did_and_nobody_else(send: Send, take: Step) -> None:
@@ -187,25 +196,25 @@ def test_an_event_that_waits_holds_up_its_did_and_nobody_else(send: Send, take: 
         Event.State.PENDING,
         Event.State.DONE,
     ]
-    assert Event.objects.get(event_id=follower).attempts == 0
-    Event.objects.filter(event_id=follower).update(available_at=timezone.now() - timedelta(seconds=1))
+    assert found(follower).attempts == 0
+    due_again(follower)
     take()
     assert state_of(follower) == Event.State.PENDING
-    assert Event.objects.get(event_id=follower).available_at > timezone.now()
+    assert found(follower).available_at == found(failing).available_at > timezone.now()
     due_again(failing)
     due_again(follower)
     take()
     assert seen() == [(BOB, 3), (ALICE, 1), (ALICE, 2)]
 
 
-def test_followers_of_a_waiting_event_are_postponed_to_its_time(send: Send, take: Step) -> None:
+def test_followers_of_a_waiting_event_are_snoozed_to_its_time(send: Send, take: Step) -> None:
     waiting = send(ALICE, 1)
     until = timezone.now() + timedelta(hours=1)
-    Event.objects.filter(event_id=waiting).update(available_at=until)
+    wait_until(waiting, until)
     follower = send(ALICE, 2)
     result = take()
-    assert (result.done, result.postponed) == (0, 1)
-    assert Event.objects.get(event_id=follower).available_at == until
+    assert (result.done, result.snoozed) == (0, 1)
+    assert found(follower).available_at == until
     assert take().lanes == (), "no lane is taken for events that can't run"
 
 
@@ -215,49 +224,60 @@ def test_after_a_dead_letter_its_did_goes_on_in_the_same_batch(send: Send, take:
     assert (state_of(dead), state_of(follower)) == (Event.State.DEAD, Event.State.DONE)
 
 
-def test_an_event_with_a_later_time_is_not_applied_before_it(take: Step) -> None:
-    later = Event.objects.bulk_create(
-        [Event(event_type="test.record", did=ALICE, payload={}, available_at=timezone.now() + timedelta(hours=1))]
-    )[0]
-    assert take().read == 0
-    Event.objects.filter(pk=later.pk).update(available_at=timezone.now() - timedelta(seconds=1))
-    assert take().done == 1
+def test_an_event_whose_id_was_given_is_due_and_not_ready(take: Step) -> None:
+    """A fixture's or an import's id may lie below a low watermark."""
+    highest = Event.objects.create(event_type="test.record", did=BOB).pk
+    given = Event.objects.create(id=highest + 1000, event_type="test.record", did=ALICE)
+    assert pending_row(given).get().available_at is not None
+    assert take().done == 2
 
 
-def test_an_event_ended_while_its_batch_is_applied_takes_the_batch_back(
-    send: Send, take: Step, monkeypatch: pytest.MonkeyPatch
+def test_events_are_not_created_without_their_pending_rows() -> None:
+    with pytest.raises(ValueError, match=r"use events\.append"):
+        Event.objects.bulk_create([Event(event_type="test.record", did=ALICE)], ignore_conflicts=True)
+
+
+# SQLite has one writer: there a row is marked before a batch or after it.
+@pytest.mark.parametrize("change", ["discarded", pytest.param("marked as a suspect", marks=pytest.mark.postgresql)])
+def test_a_pending_row_that_changes_while_its_batch_is_applied_takes_the_batch_back(
+    send: Send, take: Step, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     first, second = send(ALICE, 1), send(BOB, 2)
     from events.log import dialect
 
-    log = dialect(connection)
+    log = dialect()
     complete = log.complete
+    event = Event.objects.get(event_id=first)
 
-    def discard_first(using: Any, *arguments: Any) -> Any:
-        # What an operator's own transaction would have done meanwhile.
-        with connection.cursor() as cursor:
-            cursor.execute("update events_event set state = 3 where event_id = %s", [first.hex])
-        return complete(using, *arguments)
+    def after_a_change(*arguments: Any) -> Any:
+        # What another transaction would have committed meanwhile.
+        if change == "discarded":
+            assert discard_pending(event)
+        else:
+            log.mark_suspects([event.pk])
+        return complete(*arguments)
 
-    monkeypatch.setattr(log, "complete", discard_first)
-    with pytest.raises(Overtaken):
+    monkeypatch.setattr(log, "complete", after_a_change)
+    with pytest.raises(ConcurrentUpdate):
         take()
     monkeypatch.undo()
     assert Seen.objects.count() == 0
     assert (state_of(first), state_of(second)) == (Event.State.PENDING, Event.State.PENDING)
+    assert Pending.objects.filter(attempts=0).count() == 2
 
 
-def test_deadlocks_are_nobodys_fault_and_cost_no_attempt(send: Send, take: Step) -> None:
+def test_a_deadlock_costs_no_attempt(send: Send, take: Step) -> None:
     event_id = send(ALICE, 1, do="deadlock")
-    with pytest.raises(Exception, match="deadlock"):
+    with pytest.raises(Exception, match="told to"):
         take()
-    event = Event.objects.get(event_id=event_id)
-    assert (event.state, event.attempts, event.last_error) == (Event.State.PENDING, 0, "")
+    event = found(event_id)
+    assert (event.state, event.attempts, event.error) == (Event.State.PENDING, 0, "")
 
 
 def test_a_suspect_is_left_out_of_ordinary_batches_with_what_follows_it(send: Send, take: Step) -> None:
     suspect, follower, stranger = send(ALICE, 1), send(ALICE, 2), send(BOB, 3)
-    Event.objects.filter(event_id=suspect).update(suspect=True)
+    event = Event.objects.get(event_id=suspect)
+    pending_row(event).update(suspect=True)
     take()
     assert seen() == [(BOB, 3)]
     assert (state_of(suspect), state_of(follower), state_of(stranger)) == (
@@ -265,15 +285,15 @@ def test_a_suspect_is_left_out_of_ordinary_batches_with_what_follows_it(send: Se
         Event.State.PENDING,
         Event.State.DONE,
     )
-    pk = Event.objects.get(event_id=suspect).pk
-    result = step(Take(share=1, limit=1, lanes=(Event.objects.get(pk=pk).lane,), suspect=pk), NONE)
+    lane = pending_row(event).get().lane
+    result = run_batch(BatchRequest(share=1, limit=1, lanes=(lane,), suspect=event.pk))
     assert result.done == 1
     assert seen()[1:] == [(ALICE, 1)]
 
 
 def test_a_batch_applies_only_what_was_announced(send: Send, take: Step) -> None:
     send(ALICE, 1)
-    announced = peek(Take(share=64, limit=300), NONE)
+    announced = peek_batch(BatchRequest(share=64, limit=300))
     send(ALICE, 2)
     send(BOB, 3)
     result = take(lanes=announced.lanes, only=frozenset(announced.ids))
@@ -281,17 +301,17 @@ def test_a_batch_applies_only_what_was_announced(send: Send, take: Step) -> None
     assert seen() == [(ALICE, 1)]
 
 
-def test_the_step_by_age_takes_the_oldest_event_first(send: Send, take: Step) -> None:
+def test_the_batch_by_age_takes_the_oldest_event_first(send: Send, take: Step) -> None:
     oldest = send(ALICE, 1, priority=0)
     for n in range(10):
         send(f"did:plc:urgent{n}", n, priority=3)
-    step(Take(share=1, limit=1, by_age=True), NONE)
+    run_batch(BatchRequest(share=1, limit=1, by_age=True))
     assert state_of(oldest) == Event.State.DONE
 
 
 def test_lanes_are_made_once(lanes: None) -> None:
     Lane.ensure()
-    assert Lane.objects.count() == 64
+    assert Lane.objects.count() == Lane.count() == 64
 
 
 def test_behind_a_failing_event_a_deep_did_holds_up_nobody_else(send: Send, take: Step) -> None:
@@ -303,11 +323,11 @@ def test_behind_a_failing_event_a_deep_did_holds_up_nobody_else(send: Send, take
     stranger = send(BOB, 1, priority=0)
     steps = 0
     while state_of(stranger) != Event.State.DONE:
-        result = step(Take(share=1, limit=20), NONE)
+        result = run_batch(BatchRequest(share=1, limit=20))
         assert result.progress
         steps += 1
         assert steps < 10
-    assert Event.objects.pending().filter(available_at__lte=timezone.now()).count() == 0
+    assert not Pending.objects.filter(Q(available_at=None) | Q(available_at__lte=timezone.now())).exists()
     assert take().lanes == ()
 
 
@@ -330,15 +350,67 @@ def test_an_event_received_in_the_future_of_a_wrong_clock_is_applied_and_not_wai
     assert take().done == 1
 
 
-@pytest.mark.parametrize("do", ["refuse-after-lock", "lock-timeout"])
-def test_a_processors_own_words_go_before_what_it_caught(send: Send, take: Step, do: str) -> None:
+def test_a_processors_own_words_go_before_what_it_caught(send: Send, take: Step) -> None:
+    event_id = send(ALICE, 1, do="refuse-after-lock")
+    take()
+    assert state_of(event_id) == Event.State.DEAD
+
+
+@pytest.mark.parametrize("do", ["lock-timeout", "deadlock", "disk-full"])
+def test_contention_and_a_full_disk_never_become_an_attempt_however_often_they_come(
+    send: Send, take: Step, do: str
+) -> None:
     event_id = send(ALICE, 1, do=do)
-    if do == "refuse-after-lock":
+    with pytest.raises(Exception, match="told to"):
+        take(repeated=True)
+    assert (found(event_id).state, found(event_id).attempts) == (Event.State.PENDING, 0)
+
+
+def test_a_statement_that_keeps_taking_too_long_is_its_events_failure_in_the_end(send: Send, take: Step) -> None:
+    slow, innocent = send(ALICE, 1, do="statement-timeout"), send(BOB, 2)
+    with pytest.raises(Exception, match="told to"):
         take()
-        assert state_of(event_id) == Event.State.DEAD
-    else:
-        with pytest.raises(Exception, match="lock timeout"):
-            take()
-        take(impatient=True)
-        event = Event.objects.get(event_id=event_id)
-        assert (event.state, event.attempts) == (Event.State.PENDING, 1)
+    take(repeated=True)
+    assert (found(slow).state, found(slow).attempts) == (Event.State.PENDING, 1)
+    assert state_of(innocent) == Event.State.DONE
+
+
+def test_a_batch_leaves_out_the_lanes_that_it_is_to_avoid(send: Send, take: Step) -> None:
+    avoided, other = send(ALICE, 1), send(BOB, 2)
+    lane = pending_row(Event.objects.get(event_id=avoided)).get().lane
+    take(avoid=(lane,))
+    assert (state_of(avoided), state_of(other)) == (Event.State.PENDING, Event.State.DONE)
+
+
+def test_a_batch_is_bounded_in_bytes_and_holds_at_least_one_event(
+    send: Send, take: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(300):
+        send(ALICE, n, text="x" * 60_000)
+    result = take()
+    assert 100 < result.done < 140, "8 MB of payloads, and not 18"
+    assert seen() == [(ALICE, n) for n in range(result.done)]
+
+
+def test_a_requeued_event_is_applied_before_the_later_events_of_its_did(send: Send, take: Step) -> None:
+    """Its id lies below the low watermarks, and it is found by its time."""
+    old = send(ALICE, 1, do="refuse")
+    take()
+    late = send(ALICE, 2)
+    pk = Event.objects.get(event_id=old).pk
+    Event.objects.filter(pk=pk).update(payload={"n": 1})
+    assert requeue([pk]) == 1
+    take(watermarks=(pk, pk, pk, pk))
+    assert seen() == [(ALICE, 1), (ALICE, 2)]
+    assert state_of(late) == Event.State.DONE
+
+
+def test_below_a_waiting_event_of_its_did_no_later_event_is_applied_whatever_the_watermarks(
+    send: Send, take: Step
+) -> None:
+    waiting, later = send(ALICE, 1), send(ALICE, 2)
+    wait_until(waiting, timezone.now() + timedelta(hours=1))
+    pk = Event.objects.get(event_id=waiting).pk
+    take(watermarks=(pk, pk, pk, pk))
+    assert seen() == []
+    assert found(later).available_at == found(waiting).available_at

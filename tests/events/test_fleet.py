@@ -12,18 +12,21 @@ import pytest
 from django.utils import timezone
 from model_bakery import baker
 
-from events.models import Attempt, Departed, Event, Latency, Worker
+from events.models import Attempt, Departed, Event, Latency, Pending, Worker
 from events.models.worker import SILENCE
-from events.worker.fleet import CAREFUL, DEATHS_ALONE, Membership
+from events.worker.fleet import CAREFUL, Membership
 from events.worker.identity import host_name
+from events.worker.lane_failures import LaneFailures
+from events.worker.quarantine import CRASHES_ALONE
 from events.worker.work import Work
+from tests.events.states import done, pending_row, state_of
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def member() -> Membership:
-    membership = Membership(Work(slots=2))
+    membership = Membership(Work(slots=2), LaneFailures())
     membership.join()
     return membership
 
@@ -87,47 +90,46 @@ def test_care_ends_five_minutes_after_the_last_death(member: Membership) -> None
 def test_events_announced_by_a_dead_worker_become_suspects_if_they_are_still_pending(
     member: Membership, gone: dict[str, Any]
 ) -> None:
-    first, second, stranger = pending(3)
-    Event.objects.filter(pk=second.pk).update(state=Event.State.DONE)
+    first, stranger = pending(2)
+    second = done()
     worker(**gone, announced=[first.pk, second.pk])
     member.find_dead()
-    assert set(Event.objects.filter(suspect=True)) == {first}
-    assert not Event.objects.filter(crashes__gt=0).exists()
-    assert not Event.objects.filter(pk=stranger.pk, suspect=True).exists()
+    assert set(Pending.objects.filter(suspect=True)) == {pending_row(first).get()}
+    assert set(Pending.objects.filter(crashes=0)) == {pending_row(first).get(), pending_row(stranger).get()}
 
 
 def test_three_deaths_alone_are_a_dead_letter_and_two_are_not(member: Membership, gone: dict[str, Any]) -> None:
     (event,) = pending(1)
-    Event.objects.filter(pk=event.pk).update(suspect=True)
-    for death in range(1, DEATHS_ALONE + 1):
-        event.refresh_from_db()
-        assert (event.state, event.crashes) == (Event.State.PENDING, death - 1)
+    pending_row(event).update(suspect=True)
+    for death in range(1, CRASHES_ALONE + 1):
+        found = state_of(event)
+        assert (found.state, found.crashes) == (Event.State.PENDING, death - 1)
         worker(**gone, announced=[event.pk], alone=True)
         member.find_dead()
-    event.refresh_from_db()
-    assert (event.state, event.crashes) == (Event.State.DEAD, 3)
-    assert "3 times" in event.last_error
-    assert event.reason.startswith("the worker process died or hung")
+    found = state_of(event)
+    assert found.state == Event.State.DEAD
+    assert "3 times" in found.error
+    assert found.reason.startswith("the worker process died or hung")
 
 
-def test_a_death_is_an_attempt_of_each_event_that_was_in_hand(member: Membership, gone: dict[str, Any]) -> None:
-    first, second, done = pending(3)
-    Event.objects.filter(pk=done.pk).update(state=Event.State.DONE)
-    dead = worker(**gone, announced=[first.pk, second.pk, done.pk])
+def test_a_death_is_an_attempt_of_each_event_of_the_batch(member: Membership, gone: dict[str, Any]) -> None:
+    first, second = pending(2)
+    dead = worker(**gone, announced=[first.pk, second.pk, done().pk])
     member.find_dead()
     assert sorted(Attempt.objects.values_list("event_id", "worker", "kind", "message")) == [
-        (event.pk, str(dead), "worker process died or hung", "it was one of 3 in hand") for event in (first, second)
+        (event.pk, str(dead), "worker process died or hung", "it was one of 3 in its batch")
+        for event in (first, second)
     ]
 
 
 def test_a_death_is_counted_once_however_many_find_it(member: Membership, gone: dict[str, Any]) -> None:
     (event,) = pending(1)
-    other = Membership(Work(slots=1))
+    other = Membership(Work(slots=1), LaneFailures())
     other.join()
     worker(**gone, announced=[event.pk], alone=True)
     member.find_dead()
     other.find_dead()
-    assert Event.objects.get(pk=event.pk).crashes == 1
+    assert state_of(event).crashes == 1
 
 
 def test_a_worker_taken_for_dead_by_mistake_comes_back_with_its_next_heartbeat(member: Membership) -> None:
@@ -191,3 +193,15 @@ def test_a_row_that_was_deleted_begins_anew_so_that_nothing_counts_twice(member:
     member.beat()
     busy = sum(Worker.objects.values_list("busy_seconds", flat=True))
     assert busy + Departed.objects.get().busy_seconds == pytest.approx(5.0)
+
+
+def test_a_heartbeat_publishes_the_low_watermarks_and_the_lanes_that_keep_failing(member: Membership) -> None:
+    for _ in range(3):
+        member.failures.failed((3, 5), TimeoutError("canceling statement due to lock timeout"))
+    member.failures.succeeded((5,))
+    member.beat()
+    row = Worker.objects.get(pk=member.id)
+    assert row.low_watermarks == [0, 0, 0, 0]
+    [failing] = row.failing_lanes
+    assert (failing["lane"], failing["times"]) == (3, 3)
+    assert failing["error"] == "TimeoutError: canceling statement due to lock timeout"

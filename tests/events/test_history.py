@@ -19,7 +19,8 @@ from events.history.folding import fold, slot_of
 from events.history.keeping import COARSE, COARSE_KEPT, FINE, FINE_KEPT, Keeping
 from events.history.series import BROKEN, WINDOWS, History, differences, read
 from events.latency import BUCKETS
-from events.models import Event, Lane, Latency, Sample, Tally
+from events.models import Event, Latency, Sample, Tally
+from tests.events.states import dead, pending
 
 GAUGES = ("waiting", "dead", "workers", "oldest_seconds", "seconds")
 START = datetime(2026, 11, 23, tzinfo=UTC)
@@ -116,24 +117,23 @@ def test_latencies_of_a_slot_are_those_of_the_events_done_in_it() -> None:
 
 @pytest.mark.django_db
 def test_a_sample_says_what_the_log_says() -> None:
-    Lane.ensure()
     moment = timezone.now() - timedelta(seconds=90)
     baker.make(Event, _quantity=3, priority=2, received_at=moment)
-    baker.make(Event, available_at=timezone.now() + timedelta(hours=1))
-    dead = baker.make(Event, state=Event.State.DEAD)
+    pending(available_at=timezone.now() + timedelta(hours=1))
+    letter = dead()
     Tally.objects.create(lane=1, processed=7, failed=2)
     Latency.objects.add({("a", 1, 3): (5, 0), ("b", 1, 3): (2, 0)})
     assert Keeping().keep()
     sample = Sample.objects.get()
     assert (sample.ready, sample.waiting, sample.dead) == ([0, 0, 3, 0], 1, 1)
-    assert (sample.processed, sample.failed, sample.received) == (7, 2, dead.pk)
+    assert (sample.processed, sample.failed, sample.received) == (7, 2, letter.pk)
     assert (sample.latency[3], sum(sample.latency)) == (7, 7)
     assert sample.oldest_seconds == pytest.approx(90, abs=10)
 
 
 @pytest.mark.django_db
 def test_a_slot_is_filled_once_and_the_figures_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "_now", lambda using: START)
+    monkeypatch.setattr(keeping, "database_now", lambda: START)
     assert [Keeping().keep() for _ in range(3)] == [True, False, False]
     assert Sample.objects.count() == 1
 
@@ -142,7 +142,7 @@ def test_a_slot_is_filled_once_and_the_figures_are_asked_for_once(monkeypatch: p
 def test_received_does_not_fall_when_the_log_is_pruned_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     highest = baker.make(Event).pk
     for second in (0, 10):
-        monkeypatch.setattr(keeping, "_now", lambda using, second=second: START + timedelta(seconds=second))
+        monkeypatch.setattr(keeping, "database_now", lambda second=second: START + timedelta(seconds=second))
         Keeping().keep()
         Event.objects.all().delete()
     assert list(Sample.objects.values_list("received", flat=True)) == [highest, highest]
@@ -153,7 +153,7 @@ def test_the_table_stays_small_and_what_was_not_folded_in_time_is_folded_later(m
     """A fold that never happened (every worker was killed before it) is made up for from the fine samples."""
     Sample.objects.bulk_create(at(-second, processed=9_999_999 - second) for second in range(0, FINE_KEPT + 600, FINE))
     Sample.objects.bulk_create(at(-second, COARSE) for second in (COARSE_KEPT - COARSE, COARSE_KEPT + COARSE))
-    monkeypatch.setattr(keeping, "_now", lambda using: START + timedelta(seconds=FINE))
+    monkeypatch.setattr(keeping, "database_now", lambda: START + timedelta(seconds=FINE))
     Keeping().keep()
     fine, coarse = Sample.objects.filter(step=FINE), Sample.objects.filter(step=COARSE)
     assert fine.count() == FINE_KEPT // FINE + 1
@@ -167,7 +167,7 @@ def test_the_table_stays_small_and_what_was_not_folded_in_time_is_folded_later(m
 @pytest.mark.django_db
 def test_a_clock_that_is_set_back_ends_neither_sampling_nor_folding(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = START
-    monkeypatch.setattr(keeping, "_now", lambda using: moment)
+    monkeypatch.setattr(keeping, "database_now", lambda: moment)
     for step in range(3 * COARSE // FINE):
         moment = START + timedelta(days=1, seconds=step * FINE)
         assert Keeping().keep()
@@ -184,7 +184,7 @@ def test_a_clock_that_is_set_back_ends_neither_sampling_nor_folding(monkeypatch:
 @pytest.mark.django_db(transaction=True)
 def test_two_that_keep_at_once_leave_what_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     Sample.objects.bulk_create(at(-second, processed=9_999 - second) for second in range(FINE, 3_000, FINE))
-    monkeypatch.setattr(keeping, "_now", lambda using: START)
+    monkeypatch.setattr(keeping, "database_now", lambda: START)
     both_have_looked = threading.Barrier(3, timeout=20)
     figures = keeping.stats.figures
     failures: list[BaseException] = []

@@ -23,7 +23,7 @@ from events.intake.flight import BODIES, Flight
 from events.intake.problems import Problem
 from events.intake.rate import Verdict
 from events.intake.upload import Message, Receive
-from events.log.appending import Appended
+from events.log.append_protocol import Appended
 from tests.events.doors import JSON, LINES, PATH, Reply, assert_problem
 from tests.events.hostile import event
 

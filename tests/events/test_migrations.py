@@ -1,61 +1,112 @@
-"""Migrations of a log that is in use."""
+"""Migrations: from an empty database to a log that accepts events, and what models can't express."""
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.utils import timezone
 
-from events.models import Event, Tally, Worker
+from events.models import Event, EventState, Lane, Pending
+from events.wakeup import bare_connection
+from tests.integration.conftest import ROOT, database_url
+
+EMPTY = f"test_rhiz_empty_{os.getpid()}"
 
 
-def migrate(name: str) -> None:
-    MigrationExecutor(connection).migrate([("events", name)])
+@pytest.mark.django_db
+@pytest.mark.parametrize("app", ["events", "graph", "cachecore"])
+def test_the_migrations_make_what_the_models_say(app: str) -> None:
+    call_command("makemigrations", app, check=True, dry_run=True, verbosity=0)
 
 
 @pytest.fixture
-def before_the_tally(transactional_db: None) -> Iterator[None]:
-    migrate("0002_did_by_bytes")
-    yield
-    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("events")
-    MigrationExecutor(connection).migrate(newest)
+def empty(tmp_path: Path, django_db_setup: None) -> Iterator[str]:
+    """The URL of a database without tables."""
+    if connection.vendor == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+        return
+    with bare_connection(dbname="postgres") as server:
+        server.execute(f'create database "{EMPTY}"')
+        yield urlsplit(database_url())._replace(path=f"/{EMPTY}").geturl()
+        server.execute(f'drop database "{EMPTY}" with (force)')
 
 
-@pytest.mark.usefixtures("before_the_tally")
-def test_what_workers_counted_before_there_was_a_tally_goes_on_counting() -> None:
-    apps = MigrationExecutor(connection).loader.project_state([("events", "0002_did_by_bytes")]).apps
-    now = timezone.now()
-    for processed, failed in ((70, 4), (30, 1)):
-        apps.get_model("events", "Worker").objects.create(
-            host="a", pid=1, process_started=0, started_at=now, heartbeat_at=now, processed=processed, failed=failed
+def migrate(url: str, **environment: str) -> None:
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    given = {"DJANGO_SETTINGS_MODULE": "rhiz.settings", "DATABASE_URL": url, "REDIS_URL": "", "CACHE_BACKEND": ""}
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **given, **environment}, check=True)
+
+
+def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
+    if url.startswith("sqlite"):
+        database = sqlite3.connect(url.removeprefix("sqlite:///"))
+        try:
+            return database.execute(statement).fetchall()
+        finally:
+            database.close()
+    with psycopg.connect(url) as server:
+        return server.execute(statement).fetchall()
+
+
+def test_an_empty_database_becomes_a_log_whose_lanes_are_made_once(empty: str) -> None:
+    migrate(empty, EVENT_LANES="8")
+    assert rows(empty, "select id from events_lane order by id") == [(n,) for n in range(8)]
+    assert rows(empty, "select count(*) from events_state") == [(0,)]
+    migrate(empty, EVENT_LANES="16")
+    assert rows(empty, "select count(*) from events_lane") == [(8,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_flushed_log_has_its_lanes_again() -> None:
+    lanes = Lane.count()
+    Event.objects.create(event_type="test.record", did="did:plc:a")
+    call_command("flush", interactive=False, verbosity=0)
+    assert (Lane.count(), Event.objects.count(), Pending.objects.count()) == (lanes, 0, 0)
+
+
+@pytest.mark.django_db
+def test_the_view_of_states_has_a_row_for_each_event_and_the_models_columns() -> None:
+    event = Event.objects.create(event_type="test.record", did="did:plc:a")
+    with connection.cursor() as cursor:
+        cursor.execute("select * from events_state")
+        assert [column[0] for column in cursor.description] == [field.column for field in EventState._meta.fields]
+    assert EventState.objects.get().pk == event.pk
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+class TestPostgreSQL:
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+    def test_an_id_is_drawn_after_its_transaction_has_an_xid(self) -> None:
+        """The workers' low watermarks rely on it."""
+        [(default,)] = self.ask(
+            "select column_default from information_schema.columns"
+            " where table_name = 'events_event' and column_name = 'id'"
         )
-    migrate("0003_figures")
-    assert Tally.objects.values_list("processed", "failed").get() == (100, 5)
-    assert set(Worker.objects.values_list("idle_seconds", flat=True)) == {0.0}
-    assert [worker.batches for worker in Worker.objects.all()] == [[], []]
+        assert default.index("pg_current_xact_id()") < default.index("nextval")
+        assert self.ask("select pg_get_serial_sequence('events_event', 'id')") == [("public.events_event_id_seq",)]
 
+    def test_pending_rows_are_vacuumed_often_and_without_pauses(self) -> None:
+        [(options,)] = self.ask("select reloptions from pg_class where relname = 'events_pending'")
+        assert {"autovacuum_vacuum_cost_delay=0", "vacuum_truncate=off"} <= set(options)
 
-@pytest.mark.usefixtures("before_the_tally")
-def test_a_new_log_begins_with_nothing() -> None:
-    migrate("0003_figures")
-    assert not Tally.objects.exists()
-
-
-@pytest.mark.usefixtures("before_the_tally")
-def test_events_that_died_before_there_were_reasons_get_theirs() -> None:
-    migrate("0004_request_id")
-    old = MigrationExecutor(connection).loader.project_state([("events", "0004_request_id")]).apps
-    errors = {
-        "Traceback (most recent call last):\nValueError: no 7": "ValueError: no #",
-        "x: 1; allowed: y": "x: …; allowed: y",
-    }
-    row = {"event_type": "a", "did": "did:plc:a", "lane": 0, "version": 1, "available_at": timezone.now()}
-    rows = old.get_model("events", "Event").objects
-    for error in errors:
-        rows.create(**row, state=2, last_error=error)
-    rows.create(**row, last_error="waits")
-    migrate("0008_reasons_of_the_dead")
-    assert dict(Event.objects.values_list("last_error", "reason")) == {**errors, "waits": ""}
+    def test_dids_of_dead_letters_are_compared_by_bytes(self) -> None:
+        [(collation,)] = self.ask(
+            "select collation_name from information_schema.columns"
+            " where table_name = 'events_dead_letter' and column_name = 'did'"
+        )
+        assert collation == "C"

@@ -18,14 +18,17 @@ from events import stats
 from events.admin.pipeline import tables
 from events.history.keeping import COARSE, FINE
 from events.history.series import WINDOWS
-from events.log.backlog import BEHIND, deepest, holding
+from events.lanes import did_key, lane_of
+from events.log.backlog import BEHIND, blockers, deepest
 from events.log.durability import not_durable
-from events.models import Event, Lane, Worker
+from events.models import Attempt, Batch, Event, Lane, Pending, Worker
+from tests.events import states
 from tests.events.test_history import START, at
 
 pytestmark = pytest.mark.django_db
 
 PAGE = "/admin/events/pipeline/"
+LONG = ("event", "pending", "dead_letter", "batch")  # tables that may be
 
 
 def worker(**fields: Any) -> Worker:
@@ -78,7 +81,6 @@ def test_an_idle_log_with_a_worker_is_healthy(admin_client: Client) -> None:
 
 
 def test_without_a_worker_it_says_so_and_how_much_waits(admin_client: Client) -> None:
-    Lane.ensure()
     baker.make(Event, _quantity=3)
     page = text(admin_client)
     assert "No worker" in page and "3 are pending" in page
@@ -142,61 +144,71 @@ def test_workers_are_told_with_what_they_do_the_worst_first(admin_client: Client
 
 
 def test_a_stalled_worker_is_named_with_how_long_it_has_made_no_progress(admin_client: Client) -> None:
-    Lane.ensure()
     baker.make(Event, received_at=timezone.now() - timedelta(seconds=70))
     worker(host="hung", idle_seconds=65)
     page = text(admin_client)
     assert "Stalled" in page and "no progress for 65 s" in page
 
 
-def failed(did: str, **fields: Any) -> Event:
-    later = timezone.now() + timedelta(seconds=30)
-    return baker.make(Event, did=did, attempts=2, available_at=later, last_error="Traceback\nKeyError: 'x'", **fields)
+def failed(did: str, message: str = "'x'") -> Event:
+    event = behind(did, attempts=2)
+    Attempt.objects.create(event=event, number=2, kind="KeyError", message=message)
+    return event
+
+
+def behind(did: str, **fields: Any) -> Event:
+    return states.pending(did=did, available_at=timezone.now() + timedelta(seconds=30), **fields)
+
+
+def test_lanes_that_keep_failing_are_told_beside_their_worker_and_at_the_top(admin_client: Client) -> None:
+    error = "OperationalError: canceling statement due to lock timeout <b>"
+    worker(host="struggling", failing_lanes=[{"lane": 7, "times": 12, "seconds": 41.5, "error": error}])
+    [row] = tables.workers(stats.figures(), timezone.now())
+    assert (row.state, row.doing) == ("idle", f"nothing to do; lane 7 failed 12 times in 42 s: {error}")
+    page = text(admin_client)
+    assert "Lanes failing" in page and "lock timeout &lt;b&gt;" in page and "<b>" not in page
 
 
 def test_who_holds_up_a_did_is_told_with_the_reason_and_how_much_is_behind(admin_client: Client) -> None:
-    Lane.ensure()
     worker()
     guilty = failed("did:plc:alice")
-    later = timezone.now() + timedelta(seconds=30)
-    baker.make(Event, did="did:plc:alice", available_at=later, _quantity=4)
+    for _ in range(4):
+        behind("did:plc:alice")
     baker.make(Event, did="did:plc:bob", _quantity=2)
-    rows = tables.holding(timezone.now())
-    assert [(row.event, row.reason, row.behind) for row in rows] == [(guilty, "KeyError: 'x'", "4")]
+    rows = tables.blockers(timezone.now())
+    assert [(row.event, row.event.attempts, row.reason, row.behind) for row in rows] == [
+        (guilty, 2, "KeyError: 'x'", "4")
+    ]
     page = text(admin_client)
     assert "KeyError: &#x27;x&#x27;" in page
     assert "/admin/events/event/life/?did=did%3Aplc%3Aalice" in page
 
 
 def test_what_is_behind_is_counted_no_further_than_a_limit() -> None:
-    Lane.ensure()
     failed("did:plc:alice")
-    later = timezone.now() + timedelta(seconds=30)
-    waiting = [baker.prepare(Event, did="did:plc:alice", available_at=later) for _ in range(BEHIND + 5)]
-    Event.objects.bulk_create(waiting)
-    assert tables.holding(timezone.now())[0].behind == f"{BEHIND - 2:,}+"
+    Event.objects.bulk_create(baker.prepare(Event, did="did:plc:alice") for _ in range(BEHIND + 5))
+    assert tables.blockers(timezone.now())[0].behind == f"{BEHIND - 2:,}+"
 
 
 def test_the_deepest_lanes_come_first_with_their_oldest_event() -> None:
-    Lane.ensure()
     dids = {1: "did:plc:a", 5: "did:plc:bb", 3: "did:plc:cccc"}
+    assert len({lane_of(did_key(did), Lane.count()) for did in dids.values()}) == 3
     for size, did in dids.items():
         baker.make(Event, did=did, _quantity=size)
-    found = deepest(connection, 2, 100)
+    found = deepest(2, 100)
     assert [each.ready for each in found] == [5, 3]
     oldest = Event.objects.filter(did=dids[5]).earliest("id")
     assert found[0].oldest == oldest.pk
-    worker(host="holder", batches=[{"events": 1, "lanes": [oldest.lane], "seconds": 0.1}])
+    worker(host="holder", batches=[{"events": 1, "lanes": [found[0].lane], "seconds": 0.1}])
     row = tables.lanes(stats.figures(), timezone.now())[0]
     assert (row.oldest, row.held_by) == (oldest, str(Worker.objects.get()))
 
 
 def test_an_empty_log_has_no_deep_lane_and_nobody_is_held_up() -> None:
-    assert deepest(connection, 5, 100) == [] == holding(connection, 5)
+    assert deepest(5, 100) == [] == blockers(5)
 
 
 def test_the_page_counts_no_log_and_asks_as_much_of_a_deep_log_as_of_a_shallow_one(admin_client: Client) -> None:
-    Lane.ensure()
     worker()
     failed("did:plc:alice")
 
@@ -208,19 +220,19 @@ def test_the_page_counts_no_log_and_asks_as_much_of_a_deep_log_as_of_a_shallow_o
 
     few = len(asked())
     Event.objects.bulk_create(baker.prepare(Event, did="did:plc:alice") for _ in range(400))
-    Event.objects.filter(pk__in=Event.objects.order_by("id")[5:205]).update(state=Event.State.DONE)
+    done = list(Event.objects.order_by("id").values_list("id", flat=True)[5:205])
+    Pending.objects.filter(id__in=done).delete()
+    Batch.objects.create(last_id=done[-1], first_id=done[0], ids=done)
     statements = asked()
     assert len(statements) <= few + 8 < 60
     for sql in statements:
-        if "events_event" in sql and "count(" in sql.lower():
+        if any(f"events_{table}" in sql for table in LONG) and "count(" in sql.lower():
             assert "limit" in sql.lower(), sql
 
 
 def test_what_an_error_or_a_did_says_is_escaped(admin_client: Client) -> None:
-    Lane.ensure()
     worker()
-    event = failed("did:plc:alice")
-    Event.objects.filter(pk=event.pk).update(last_error="ValueError: <script>alert(1)</script>")
+    failed("did:plc:alice", "<script>alert(1)</script>")
     page = text(admin_client)
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
 

@@ -1,36 +1,49 @@
-"""The planner is seen to use the partial indexes, whatever it was last told of the table."""
+"""The planner is seen to use the indexes that the statements are made for, whatever it was last told of the tables."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
 from events.log import postgres
-from events.log.postgres.binding import cursor as bare_cursor
-from events.log.postgres.taking import LOCK, READ
-from events.models import Event, Lane
-from events.worker.floors import NONE
+from events.log.postgres.complete import COMPLETE
+from events.log.postgres.cursor import cursor as bare_cursor
+from events.log.postgres.fetch import FETCH, LOCK, PEEK
+from events.log.postgres.watermark import LOWEST_READY
+from events.models import Event, Pending
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
-ROWS = """
-insert into events_event (event_id, event_type, did, lane, priority, payload, digest, version, state, attempts, crashes,
-    suspect, available_at, received_at, finished_at, last_error)
-select gen_random_uuid(), 'test.record', 'did:plc:' || mod(n, 500), mod(n, 64), mod(n, 4), '{}', 'x', n,
-    %s, 0, 0, false, now(), now(), now(), ''
-from generate_series(1, %s) n
+NO_WATERMARKS = (0, 0, 0, 0)
+
+# Keys that lie in the lane of their own number, so that lane and key can be told from the row's number.
+EVENTS = """
+insert into events_event (id, event_id, event_type, did, key, priority, payload, digest, version, received_at)
+select n, gen_random_uuid(), 'test.record', 'did:plc:' || mod(n, 500), mod(n, 500), mod(n, 4), '{}',
+    gen_random_uuid(), n, now()
+from generate_series(%s::bigint, %s::bigint) n
 """
+PENDING = """
+insert into events_pending (key, id, lane, priority)
+select key, id, mod(key, 64), priority from events_event where id > %s
+"""
+BATCHES = """
+insert into events_batch (last_id, first_id, finished_at, worker, ids)
+select max(n), min(n), now(), 'w', array_agg(n) from generate_series(1, %s::bigint) n group by (n - 1) / %s
+"""
+DONE, READY = 20_000, 2_000
 
 
 def plan(statement: str, parameters: dict[str, Any]) -> str:
-    """How the server runs a statement behind the fence, as a step does."""
+    """How the server runs a statement within a batch's limits, as a worker does."""
     with transaction.atomic():
-        postgres.fence(connection, 30)
-        with bare_cursor(connection) as cursor:
+        postgres.set_transaction_limits(30)
+        with bare_cursor() as cursor:
             cursor.execute("set local plan_cache_mode = force_custom_plan")
-            names = list(parameters)
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
             numbered = statement
             for number, name in enumerate(names, start=1):
                 numbered = numbered.replace(f"%({name})s", f"${number}")
@@ -43,69 +56,92 @@ def plan(statement: str, parameters: dict[str, Any]) -> str:
 
 @pytest.fixture
 def never_analyzed() -> None:
-    """A log that was analyzed when it was empty, and then filled: 20,000 done, 2,000 pending."""
-    Lane.ensure()
+    """A log that was analyzed when it was empty, and then filled: 20,000 done, 2,000 ready."""
     with connection.cursor() as cursor:
-        cursor.execute("alter table events_event set (autovacuum_enabled = off)")
-        cursor.execute("analyze events_event")
-        cursor.execute(ROWS.replace("%s", "1", 1), [20_000])
-        cursor.execute(ROWS.replace("%s", "0", 1), [2_000])
+        for table in ("events_event", "events_pending", "events_batch"):
+            cursor.execute(f"alter table {table} set (autovacuum_enabled = off)")
+            cursor.execute(f"analyze {table}")
+        cursor.execute(EVENTS, [1, DONE + READY])
+        cursor.execute(PENDING, [DONE])
+        cursor.execute(BATCHES, [DONE, 300])
 
 
-FLOORS = {f"floor{priority}": 0 for priority in range(4)}
-
-
-@pytest.mark.parametrize("by_age", [False, True])
-def test_locking_lanes_walks_the_ready_index(never_analyzed: None, by_age: bool) -> None:
-    text = plan(LOCK[by_age], {"share": 64, **FLOORS})
-    assert "events_ready" in text and "events_deferred" in text
-    assert "Seq Scan on events_event" not in text
-    assert "events_event_pkey" not in text
+WATERMARKS = {f"above{priority}": 0 for priority in range(4)} | {"lowest": 0}
+SCANS = ("Seq Scan on events_event", "Seq Scan on events_pending", "Seq Scan on events_batch")
 
 
 @pytest.mark.parametrize("by_age", [False, True])
-def test_reading_a_batch_walks_the_partial_indexes(never_analyzed: None, by_age: bool) -> None:
-    text = plan(READ[by_age], {"lanes": "{5}", "limit": 300, **FLOORS})
-    assert "events_ready" in text and "events_unfinished" in text
-    assert "Seq Scan on events_event" not in text
-    assert "events_event_pkey" not in text
+def test_locking_lanes_walks_the_ready_and_due_indexes(never_analyzed: None, by_age: bool) -> None:
+    text = plan(LOCK[by_age], {"share": 64, "avoid": "{}", **WATERMARKS})
+    assert "events_ready" in text and "events_due" in text
+    assert not any(scan in text for scan in SCANS)
+
+
+@pytest.mark.parametrize("statement", [FETCH, PEEK])
+@pytest.mark.parametrize("by_age", [False, True])
+def test_fetching_a_batch_walks_the_partial_indexes(
+    never_analyzed: None, statement: dict[bool, str], by_age: bool
+) -> None:
+    text = plan(statement[by_age], {"lanes": "{5}", "limit": 300, **WATERMARKS})
+    assert "events_ready" in text and "events_due" in text
+    assert "events_pending_pkey" in text and "events_blocked" in text
+    assert not any(scan in text for scan in SCANS)
+    assert ("events_event" in text) == (statement is FETCH), "a peek reads no payload"
+
+
+def test_completing_finds_the_pending_rows_by_their_place(never_analyzed: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select id, ctid::text from events_pending limit 3")
+        rows = cursor.fetchall()
+    parameters = {
+        "ids": "{" + ",".join(str(id_) for id_, _ in rows) + "}",
+        "places": "{" + ",".join(f'"{place}"' for _, place in rows) + "}",
+        **{"lane": 1, "processed": 3, "failed": 0, "worker": "w"},
+    }
+    assert "Tid Scan on events_pending" in plan(COMPLETE, parameters)
 
 
 def test_the_planner_is_free_again_for_the_processors(never_analyzed: None) -> None:
     with transaction.atomic():
-        postgres.fence(connection, 30)
-        lanes = postgres.lock_lanes(connection, 1, NONE, by_age=False)
-        assert len(postgres.read(connection, lanes, 10, NONE, by_age=False)) == 10
+        postgres.set_transaction_limits(30)
+        lanes = postgres.lock_lanes(1, NO_WATERMARKS, by_age=False)
+        assert len(postgres.fetch(lanes, 10, NO_WATERMARKS, by_age=False)) == 10
         with connection.cursor() as cursor:
             for setting, value in (("enable_seqscan", "on"), ("enable_bitmapscan", "on"), ("plan_cache_mode", "auto")):
                 cursor.execute(f"show {setting}")
                 assert cursor.fetchone() == (value,)
 
 
-def test_an_event_that_waits_is_not_in_the_ready_index(never_analyzed: None) -> None:
-    Event.objects.pending().update(available_at="2100-01-01T00:00:00Z")
+def test_a_row_that_waits_is_not_in_the_ready_index(never_analyzed: None) -> None:
+    Pending.objects.update(available_at="2100-01-01T00:00:00Z")
     with connection.cursor() as cursor:
-        cursor.execute("vacuum events_event")
-    text = plan(LOCK[False], {"share": 64, **FLOORS})
+        cursor.execute("vacuum events_pending")
+    text = plan(LOCK[False], {"share": 64, "avoid": "{}", **WATERMARKS})
     assert "rows=0.00" in text or "rows=0" in text
     with transaction.atomic():
-        assert postgres.lock_lanes(connection, 64, NONE, by_age=False) == []
+        assert postgres.lock_lanes(64, NO_WATERMARKS, by_age=False) == []
 
 
-def test_the_first_event_of_a_log_is_under_no_floor() -> None:
-    Lane.ensure()
+def test_the_lowest_ready_ids_are_probes_of_the_ready_index(never_analyzed: None) -> None:
+    text = plan(LOWEST_READY, WATERMARKS)
+    assert "events_ready" in text and not any(scan in text for scan in SCANS)
+    assert postgres.lowest_ready(NO_WATERMARKS) == [DONE + 4, DONE + 1, DONE + 2, DONE + 3]
+
+
+@pytest.mark.parametrize("size", [300, 1])
+def test_the_batch_of_an_event_is_found_within_a_bounded_range(never_analyzed: None, size: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("truncate events_event restart identity")
-    empty = postgres.floors(connection, NONE)
-    Event.objects.create(event_type="test.record", did="did:plc:a")
-    with transaction.atomic():
-        assert len(postgres.lock_lanes(connection, 64, empty, by_age=False)) == 1
+        cursor.execute("delete from events_batch")
+        cursor.execute(BATCHES, [DONE, size])
+        cursor.execute("analyze events_batch")
+        # Without a log's statistics, as after a restore.
+        for id_, state in ((1, Event.State.DONE), (DONE // 2, Event.State.DONE), (DONE + 1, Event.State.PENDING)):
+            cursor.execute("explain (analyze, costs off, timing off) select * from events_state where id = %s", [id_])
+            text = "\n".join(row[0] for row in cursor.fetchall())
+            assert "events_batch_pkey" in text and "Seq Scan on events_batch" not in text
+            assert Event.objects.with_state().get(pk=id_).state == state
 
 
-def test_floors_lie_below_what_is_ready_and_above_what_is_done(never_analyzed: None) -> None:
-    first = Event.objects.pending().earliest("id").pk
-    found = postgres.floors(connection, NONE)
-    assert min(found) == first - 1
-    Event.objects.pending().update(state=Event.State.DONE)
-    last = Event.objects.latest("id").pk
-    assert postgres.floors(connection, found) == [last] * 4
+def test_an_event_that_is_in_no_table_is_unknown(never_analyzed: None) -> None:
+    Pending.objects.filter(id=DONE + 1).delete()
+    assert Event.objects.with_state().get(pk=DONE + 1).state == Event.State.UNKNOWN

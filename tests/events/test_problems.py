@@ -20,7 +20,6 @@ EVERY = [
     problems.conflict(UUID(int=1)),
     problems.at_capacity(7),
     problems.database_away(),
-    problems.wrong_lanes(),
     problems.too_busy(),
     problems.body_too_slow(10),
     Problem(404, "", "there is nothing"),

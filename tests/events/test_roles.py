@@ -11,19 +11,19 @@ from django.test import Client
 from django.utils import timezone
 
 from events import roles
-from events.models import BulkAction, Event
+from events.models import BulkAction, DeadLetter, Event
 from tests.events.letters import DECIDE, LIST, dead, user
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def letter() -> Event:
+def letter() -> DeadLetter:
     return dead()[0]
 
 
 @pytest.fixture
-def action(letter: Event) -> BulkAction:
+def action(letter: DeadLetter) -> BulkAction:
     return BulkAction.objects.create(verb="requeue", asked_at=timezone.now(), upto=0, expected=300)
 
 
@@ -33,7 +33,7 @@ def logged_in(client: Client, role: str | None) -> Client:
 
 
 @pytest.mark.parametrize(("role", "status"), [(None, 403), ("viewer", 200), ("operator", 200)])
-def test_who_may_look(client: Client, letter: Event, action: BulkAction, role: str | None, status: int) -> None:
+def test_who_may_look(client: Client, letter: DeadLetter, action: BulkAction, role: str | None, status: int) -> None:
     logged_in(client, role)
     for path in (
         LIST,
@@ -49,7 +49,9 @@ def test_who_may_look(client: Client, letter: Event, action: BulkAction, role: s
 
 
 @pytest.mark.parametrize(("role", "refused"), [(None, True), ("viewer", True), ("operator", False)])
-def test_who_may_decide(client: Client, letter: Event, action: BulkAction, role: str | None, refused: bool) -> None:
+def test_who_may_decide(
+    client: Client, letter: DeadLetter, action: BulkAction, role: str | None, refused: bool
+) -> None:
     logged_in(client, role)
     requests: list[tuple[str, dict[str, Any]]] = [
         (DECIDE, {"verb": "requeue", "scope": "selected", "selected": letter.pk}),
@@ -60,12 +62,12 @@ def test_who_may_decide(client: Client, letter: Event, action: BulkAction, role:
     ]
     for path, data in requests:
         assert (client.post(path, data).status_code == 403) is refused, (path, data)
-    assert (Event.objects.get().state == Event.State.DEAD) is refused
+    assert DeadLetter.objects.dead().exists() is refused
 
 
 @pytest.mark.parametrize(("role", "buttons"), [("viewer", False), ("operator", True)])
 def test_buttons_are_shown_to_those_who_may_press_them(
-    client: Client, letter: Event, action: BulkAction, role: str, buttons: bool
+    client: Client, letter: DeadLetter, action: BulkAction, role: str, buttons: bool
 ) -> None:
     logged_in(client, role)
     for path, words in (
@@ -77,13 +79,13 @@ def test_buttons_are_shown_to_those_who_may_press_them(
         assert all((word in page) is buttons for word in words), path
 
 
-def test_nobody_who_is_not_logged_in_sees_anything(client: Client, letter: Event) -> None:
+def test_nobody_who_is_not_logged_in_sees_anything(client: Client, letter: DeadLetter) -> None:
     for path in (LIST, f"{LIST}{letter.pk}/change/", f"{LIST}{letter.pk}/edit/", DECIDE):
         assert "/admin/login/" in client.get(path)["Location"]
 
 
 @pytest.mark.parametrize("right", ["requeue", "edit", "discard"])
-def test_each_decision_is_a_right_of_its_own(client: Client, letter: Event, right: str) -> None:
+def test_each_decision_is_a_right_of_its_own(client: Client, letter: DeadLetter, right: str) -> None:
     someone = user("viewer")
     someone.user_permissions.add(Permission.objects.get(codename=f"{right}_deadletter"))
     client.force_login(someone)
@@ -93,7 +95,7 @@ def test_each_decision_is_a_right_of_its_own(client: Client, letter: Event, righ
     assert (client.get(f"{LIST}{letter.pk}/edit/").status_code == 200) is (right == "edit")
 
 
-def test_who_may_see_the_dead_alone_does_not_see_others_by_their_numbers(client: Client, letter: Event) -> None:
+def test_who_may_see_the_dead_alone_does_not_see_others_by_their_numbers(client: Client, letter: DeadLetter) -> None:
     someone = user(None)
     someone.user_permissions.add(Permission.objects.get(codename="view_deadletter"))
     client.force_login(someone)

@@ -12,9 +12,10 @@ from model_bakery import baker
 from pytest_django import Settings
 
 from events.latency import BUCKETS, by_bucket
-from events.models import Event, Lane, Worker
+from events.models import Event, Pending, Worker
 from events.stats import drain_rate, pending_count, pipeline_metrics, workers_alive
-from events.worker.housekeeping import Housekeeping
+from events.worker.pruner import Pruner
+from tests.events.states import dead, done, pending
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +53,7 @@ def test_seconds_of_workers_whose_rows_are_deleted_go_on_counting() -> None:
     worker(busy_seconds=3.0, available_seconds=20.0, stopped_at=long_ago)
     worker(busy_seconds=4.0, available_seconds=30.0, died_at=long_ago)
     before = pipeline_metrics()
-    Housekeeping().tidy()
+    Pruner().prune()
     after = pipeline_metrics()
     assert Worker.objects.count() == 1
     assert (after["busy_seconds"], after["available_seconds"]) == (9.0, 60.0)
@@ -70,14 +71,13 @@ def test_quantiles_are_of_the_last_minute_of_the_workers_alive() -> None:
 
 
 def test_depth_is_told_by_priority_with_the_age_of_the_oldest() -> None:
-    Lane.ensure()
     moment = timezone.now() - timedelta(seconds=90)
     later = timezone.now() + timedelta(seconds=90)
     baker.make(Event, _quantity=3, priority=2, received_at=moment)
     baker.make(Event, _quantity=2, priority=0)
-    baker.make(Event, available_at=later)
-    baker.make(Event, state=Event.State.DEAD)
-    baker.make(Event, state=Event.State.DONE, received_at=moment - timedelta(days=1))
+    pending(available_at=later)
+    dead()
+    done(received_at=moment - timedelta(days=1))
     metrics = pipeline_metrics()
     assert metrics["ready_by_priority"] == {"low": 2, "normal": 0, "high": 3, "critical": 0}
     assert metrics["oldest_ready_seconds"]["high"] == pytest.approx(90, abs=5)
@@ -86,22 +86,40 @@ def test_depth_is_told_by_priority_with_the_age_of_the_oldest() -> None:
     assert (metrics["events_in_queue"], metrics["waiting"], metrics["dead_letters"]) == (6, 1, 1)
 
 
-def test_the_queue_is_all_that_is_pending_up_to_one_more_than_the_capacity(settings: Settings) -> None:
-    Lane.ensure()
+def test_what_is_due_again_is_ready_and_waits_since_its_time_and_not_since_its_receipt() -> None:
     now = timezone.now()
-    for state, suspect, due, priority in product(Event.State, (False, True), (now, now + timedelta(hours=1)), (0, 3)):
-        baker.make(Event, state=state, suspect=suspect, received_at=now, available_at=due, priority=priority)
-    assert pipeline_metrics()["events_in_queue"] == Event.objects.pending().count() == 8
-    for capacity in (7, 2, 1):
+    pending(priority=3, received_at=now - timedelta(days=40), available_at=now - timedelta(seconds=30))
+    metrics = pipeline_metrics()
+    assert metrics["ready_by_priority"]["critical"] == 1
+    assert metrics["oldest_ready_seconds"]["critical"] == pytest.approx(30, abs=5)
+    assert metrics["waiting"] == 0
+
+
+def test_the_queue_is_all_that_is_pending_up_to_one_more_than_the_capacity(settings: Settings) -> None:
+    now = timezone.now()
+    for suspect, due, priority in product((False, True), (None, now, now + timedelta(hours=1)), (0, 3)):
+        pending(suspect=suspect, available_at=due, priority=priority)
+    dead(), done()
+    assert pipeline_metrics()["events_in_queue"] == Pending.objects.count() == 12
+    for capacity in (11, 2, 1):
         settings.EVENT_QUEUE_CAPACITY = capacity
         assert pipeline_metrics()["events_in_queue"] == capacity + 1
+
+
+@pytest.mark.postgresql
+def test_ready_events_are_counted_above_the_highest_low_watermark_that_a_live_worker_published() -> None:
+    """The test puts the watermark where no worker would: an event below it is not counted."""
+    below, _above = baker.make(Event, _quantity=2)
+    worker(low_watermarks=[below.pk] * 4)
+    assert pending_count() == pipeline_metrics()["events_in_queue"] == 1
+    Worker.objects.update(died_at=timezone.now())
+    assert pending_count() == pipeline_metrics()["events_in_queue"] == 2
 
 
 @pytest.mark.parametrize(("idle", "age", "stalled"), [(60, 60, 1), (60, 5, 0), (5, 60, 0)])
 def test_a_worker_without_progress_is_stalled_if_events_were_ready_all_the_time(
     idle: float, age: float, stalled: int
 ) -> None:
-    Lane.ensure()
     baker.make(Event, received_at=timezone.now() - timedelta(seconds=age))
     worker(idle_seconds=idle)
     metrics = pipeline_metrics()
@@ -113,7 +131,7 @@ def test_backpressure_is_computed_from_what_is_there(settings: Settings) -> None
     settings.EVENT_QUEUE_CAPACITY = 10
     baker.make(Event, _quantity=8)
     assert pipeline_metrics()["backpressure_active"] is True
-    Event.objects.filter(pk=Event.objects.earliest("id").pk).update(state=Event.State.DONE)
+    Pending.objects.filter(id=Event.objects.earliest("id").pk).delete()
     assert pipeline_metrics()["backpressure_active"] is False
 
 

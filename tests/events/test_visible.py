@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.admin.links import life_of
 from events.complaints import FIELDS
-from events.models import Attempt, Event
-from events.visible import pretty, visible
+from events.models import Attempt
+from events.visible import payload_text, pretty, visible
+from tests.events import states
 from tests.events.letters import LIST, dead, text
 
 ODD = "\u202e\u2066\u200b\u0085\x7f\x1b[31m\u2028"
@@ -35,6 +37,17 @@ def test_what_is_shown_of_a_value_is_that_value(value: Any) -> None:
     shown = pretty(value)
     assert json.loads(shown) == value
     assert all(char.isprintable() or char == "\n" for char in shown)
+
+
+def test_large_numbers_are_not_written_out() -> None:
+    """64 KB of them make at most BROADEST times as much."""
+    numbers = [1e308] * 10_000
+    assert json.loads(pretty(numbers)) == numbers and len(pretty(numbers)) < 200_000
+
+
+def test_a_text_that_cannot_be_decoded_is_shown_as_that_json() -> None:
+    assert payload_text('{"a":\r\n"\\ud800\u202e"}') == '{"a": \n"\\ud800\\u202e"}'
+    assert payload_text({"a": 1}) == pretty({"a": 1})
 
 
 @given(st.text())
@@ -69,14 +82,35 @@ class Depth(HTMLParser):
         {f"{n}": 1 for n in range(7_000)},
         {f"<blink>{ODD}": f"<blink>{ODD}"},
         {"tags": "<blink>" * 8_000},
+        {"numbers": [1e308] * 10_000},
+        f'{{"surrogate":"\\ud800<blink>{ODD}","tags":"{"<blink>" * 8_000}"}}'.replace("\x1b", ""),
+        f'{{"<blink>{ODD}',
+        f'{{"numbers":[{"1e400," * 10_000}1],"nul":"\\u0000"}}',
+        f'{{"deep":{"[" * 32_000}{"]" * 32_000}}}',
     ],
-    ids=["one line", "deep", "many fields", "odd", "tags"],
+    ids=[
+        "one line",
+        "deep",
+        "many fields",
+        "odd",
+        "tags",
+        "numbers",
+        "surrogate",
+        "no JSON",
+        "beyond a double",
+        "deeper",
+    ],
 )
-def test_no_page_is_turned_or_blown_up_by_what_a_stranger_wrote(admin_client: Client, payload: dict[str, Any]) -> None:
+def test_no_page_is_turned_or_blown_up_by_what_a_stranger_wrote(
+    admin_client: Client, payload: dict[str, Any] | str
+) -> None:
     error = f"<blink>{ODD} at the end"
-    [letter] = dead(1, payload=payload, error=error)
-    Attempt.objects.create(event=letter, number=1, kind="E", message=error, trace=error * 50, worker="host:1")
-    alive = Event.objects.create(event_type="t", did="did:plc:a", payload=payload, last_error=error, attempts=1)
+    [letter] = dead(1, payload=payload, digest=states.DIGEST, error=error)
+    alive = states.pending(
+        event_type="t", did="did:plc:a", payload=payload, digest=states.DIGEST, attempts=1, available_at=timezone.now()
+    )
+    for event in (letter.event, alive):
+        Attempt.objects.create(event=event, number=1, kind="E", message=error, trace=error * 50, worker="host:1")
     pages = [
         LIST,
         f"{LIST}{letter.pk}/change/",

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from events import Entry, PermanentError
+from events.lanes import did_key
 from events.registry import processor_for
 from rhiz.graph.models import Attestation, Profile, Record, Relationship
 from tests.graph import model
@@ -51,6 +52,10 @@ def entry(event: model.Event, number: int = 1) -> Entry:
     undated, version = model.written(event)
     return Entry(
         id=number,
+        key=did_key(event["did"]),
+        suspect=False,
+        place="",
+        attempts=0,
         event_id=UUID(event["event_id"]),
         event_type=event["event_type"],
         did=event["did"],
@@ -60,8 +65,6 @@ def entry(event: model.Event, number: int = 1) -> Entry:
         rev=event.get("rev"),
         occurred=None,
         received=int(RECEIVED.timestamp() * 1_000_000),
-        attempts=0,
-        suspect=False,
     )
 
 

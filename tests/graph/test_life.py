@@ -17,8 +17,9 @@ from django.utils import timezone
 from model_bakery import baker
 
 from events.admin.life import ROWS
-from events.models import Event
+from events.models import Attempt, Event
 from rhiz.graph.models import Attestation, Profile
+from tests.events import states
 from tests.graph.test_neighbours import ALICE, BOB, CAROL, attested, related
 
 pytestmark = pytest.mark.django_db
@@ -35,20 +36,25 @@ def sections(client: Client, **asked: str) -> dict[str, Any]:
 def test_events_are_told_in_order_with_what_became_of_each(admin_client: Client) -> None:
     now = timezone.now()
     later = now + timedelta(hours=1)
-    done = baker.make(Event, did=ALICE, state=Event.State.DONE, attempts=1)
-    died = baker.make(Event, did=ALICE, state=Event.State.DEAD, last_error="Traceback\nValueError: strength 300")
-    retried = baker.make(Event, did=ALICE, attempts=2, available_at=later, last_error="KeyError: 'x'")
-    behind = baker.make(Event, did=ALICE, available_at=later)
-    requeued = baker.make(Event, did=ALICE, received_at=now - timedelta(days=1), available_at=now)
+    done = states.done(did=ALICE)
+    died = states.dead(did=ALICE, error="Traceback\nValueError: strength 300")
+    discarded = states.dead(did=ALICE, error="ValueError: no", discarded_at=now, note="a broken client")
+    retried = states.pending(did=ALICE, attempts=2, available_at=later)
+    Attempt.objects.create(event=retried, number=2, kind="KeyError", message="'x'")
+    behind = states.pending(did=ALICE, available_at=later)
+    requeued = states.pending(did=ALICE, received_at=now - timedelta(days=1), available_at=now)
+    ready = states.pending(did=ALICE)
     baker.make(Event, did=BOB, event_type="not.alices")
     rows = sections(admin_client)["events"].table.rows
     assert [re.findall(r"event/(\d+)/", str(row[1])) for row in rows] == [
-        [str(event.pk)] for event in (requeued, behind, retried, died, done)
+        [str(event.pk)] for event in (ready, requeued, behind, retried, discarded, died, done)
     ]
     assert [(row[2], row[5]) for row in rows] == [
         ("pending", ""),
+        ("pending", ""),
         ("pending", "waits behind an earlier event of this DID"),
         ("pending", f"tried again from {later:%H:%M:%S} on: KeyError: 'x'"),
+        ("discarded", "a broken client"),
         ("dead", "ValueError: strength 300"),
         ("done", ""),
     ]

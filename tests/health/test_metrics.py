@@ -17,9 +17,10 @@ from rest_framework.test import APIClient
 
 from events import stats
 from events.latency import BUCKETS
-from events.models import Event, Lane, Latency, Tally, Worker
+from events.models import Event, Latency, Tally, Worker
 from health import sampler
 from health.answers import Answer, Status
+from tests.events.states import dead
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -51,11 +52,10 @@ def value(of: Samples, name: str, **labels: str) -> float:
 @pytest.fixture
 def busy_log(db: None) -> None:
     """A log with something of everything."""
-    Lane.ensure()
     baker.make(Tally, lane=1, processed=70, failed=4)
     baker.make(Tally, lane=2, processed=30, failed=1)
     baker.make(Event, _quantity=3, priority=2)
-    baker.make(Event, state=Event.State.DEAD)
+    dead()
     now = timezone.now()
     minute: dict[str, Any] = {"minute_busy": 6.0, "minute_available": 60.0, "minute_seconds": 60}
     latency = [0] * BUCKETS

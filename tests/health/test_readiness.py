@@ -17,7 +17,7 @@ from model_bakery import baker
 from cachecore import reach, status
 from events import stats
 from events.conf import conf
-from events.models import Event, Lane, Worker
+from events.models import Event, Worker
 from health import checks, connections, draining
 from health.watch import Watch
 from tests.health.conftest import Clock
@@ -102,9 +102,8 @@ def _workers(state: str) -> None:
     now = timezone.now()
     baker.make(Worker, started_at=now, heartbeat_at=now, stopped_at=None, died_at=None, idle_seconds=idle)
     if state == "stalled":
-        Lane.ensure()
         received = now - timedelta(seconds=2 * conf.batch_timeout)
-        baker.make(Event, did="did:plc:old", received_at=received, available_at=received)
+        baker.make(Event, did="did:plc:old", received_at=received)
 
 
 @pytest.mark.django_db

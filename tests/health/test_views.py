@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 from events.models import Event, Worker
 from health import sampler
 from health.answers import LIVE, Answer, Status
+from tests.events.states import dead
 
 PIPELINE = {
     "events_processed",
@@ -153,7 +154,7 @@ def test_the_dead_of_the_last_hour_are_told_apart_from_older_ones(
 ) -> None:
     settings.DEBUG = True
     for hours in (0.5, 0.9, 1.5):
-        baker.make(Event, state=Event.State.DEAD, finished_at=timezone.now() - timedelta(hours=hours))
+        dead(died_at=timezone.now() - timedelta(hours=hours))
     asked()
     pipeline = client.get("/health/detailed").json()["dependencies"]["event_pipeline"]
 

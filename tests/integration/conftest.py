@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 
 import events
-from events.models import Event, Lane
+from events.models import Event, Pending
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOOK = 0.02  # seconds between two looks at a condition
@@ -84,7 +84,6 @@ class WorkerProcess:
 @pytest.fixture
 def start(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     """Start worker processes; those still running at the end are killed."""
-    Lane.ensure()
     started: list[WorkerProcess] = []
 
     def run(*arguments: str, **environment: str) -> WorkerProcess:
@@ -112,8 +111,13 @@ def append(several: list[dict[str, Any]]) -> list[int]:
 
 
 def states(ids: list[int]) -> set[str]:
-    return {Event.State(s).label for s in Event.objects.filter(pk__in=ids).values_list("state", flat=True)}
+    rows = Event.objects.with_state().filter(pk__in=ids)
+    return {Event.State(state).label for state in rows.values_list("state", flat=True)}
+
+
+def none_pending() -> bool:
+    return not Pending.objects.exists()
 
 
 def all_done() -> bool:
-    return not Event.objects.exclude(state=Event.State.DONE).exists()
+    return none_pending() and not Event.objects.with_state().exclude(state=Event.State.DONE).exists()

@@ -18,6 +18,7 @@ from django.contrib.auth.models import User
 
 from events.models import Event
 from tests.events.letters import DECIDE, LIST, dead
+from tests.events.states import state_of
 from tests.integration.conftest import ROOT, database_url, eventually
 from tests.proxy import Mode, Proxy
 
@@ -86,5 +87,5 @@ def test_an_operator_logs_in_and_requeues(browser: httpx.Client, proxy: Proxy, m
     assert "ValueError: strength #" in page.text
     done = _post(browser, DECIDE, page, verb="requeue", scope="selected", selected=letter.pk, confirmed="1")
     assert done.status_code == 302
-    assert Event.objects.get().state == Event.State.PENDING
+    assert state_of(letter.pk).state == Event.State.PENDING
     assert "1 dead letter requeued" in browser.get(LIST).text  # the session is still known

@@ -8,38 +8,20 @@ from collections.abc import Callable
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
 
-from events.models import BulkAction, Event
+from events.models import BulkAction, DeadLetter, Pending
+from tests.events.filled import fill
 from tests.events.letters import DECIDE
 from tests.integration.conftest import WorkerProcess, eventually
 from tests.recorder.models import Seen
 
 SOON = 0.3  # seconds within which the admin answers while workers are busy
 
-FILL = {
-    "postgresql": """
-insert into events_event (event_id, event_type, did, lane, priority, payload, digest, version, state, attempts, crashes,
-    suspect, available_at, received_at, finished_at, last_error, reason)
-select gen_random_uuid(), 'test.record', 'did:plc:' || n %% 5000, n %% 64, 1, '{}', 'x', n, 2, 4, 0, false, at, at, at,
-    'no', 'no'
-from generate_series(1, %(all)s) n, clock_timestamp() at
-""",
-    "sqlite": """
-with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < %(all)s)
-insert into events_event (event_id, event_type, did, lane, priority, payload, digest, version, state, attempts, crashes,
-    suspect, available_at, received_at, finished_at, last_error, reason)
-select lower(hex(randomblob(16))), 'test.record', 'did:plc:' || n %% 5000, n %% 64, 1, '{}', 'x', n, 2, 4, 0, 0,
-    '2026-01-01', '2026-01-01', '2026-01-01', 'no', 'no' from numbers
-""",
-}
-
 
 def requeue_with_a_kill_in_the_middle(start: Callable[..., WorkerProcess], client: Client, letters: int) -> list[float]:
     """Requeue so many letters from the admin, killing the worker that does it; seconds of each look at the progress."""
-    with connection.cursor() as cursor:
-        cursor.execute(FILL[connection.vendor], {"all": letters})
+    fill(letters, [f"did:plc:{n}" for n in range(5_000)], dead_every=1)
     workers = [start()]
     response = client.post(DECIDE, {"verb": "requeue", "scope": "filter", "confirmed": 1})
     action = BulkAction.objects.get()
@@ -61,7 +43,7 @@ def requeue_with_a_kill_in_the_middle(start: Callable[..., WorkerProcess], clien
     workers.append(start())
     eventually(lambda: look() == -1, within=300, what="the action ends")
     eventually(lambda: Seen.objects.count() >= letters, within=300, what="all are applied")
-    eventually(lambda: not Event.objects.exclude(state=Event.State.DONE).exists(), within=60)
+    eventually(lambda: not Pending.objects.exists() and not DeadLetter.objects.exists(), within=60)
     action.refresh_from_db()
     assert (action.state, action.changed, action.expected) == (BulkAction.State.FINISHED, letters, letters)
     assert Seen.objects.count() == Seen.objects.values("event_id").distinct().count() == letters

@@ -17,10 +17,10 @@ import pytest
 from django.core.management import call_command
 
 import events
-from events.models import Event
+from events.models import Batch, DeadLetter, Event
 from rhiz.graph import synthetic
 from tests.graph import database, model
-from tests.integration.conftest import ROOT, WorkerProcess, eventually
+from tests.integration.conftest import ROOT, WorkerProcess, eventually, none_pending
 
 Start = Callable[..., WorkerProcess]
 
@@ -46,12 +46,8 @@ def append(several: list[dict[str, Any]]) -> None:
         events.append(several[first : first + 500])
 
 
-def nothing_pending() -> bool:
-    return not Event.objects.pending().exists()
-
-
 def dead() -> set[str]:
-    return {str(event_id) for event_id in Event.objects.dead().values_list("event_id", flat=True)}
+    return {str(event_id) for event_id in DeadLetter.objects.dead().values_list("event__event_id", flat=True)}
 
 
 @pytest.mark.parametrize(("mix", "shuffled"), [(HARD, True), (HARD, False), (UNDATED, False)])
@@ -62,7 +58,7 @@ def test_workers_leave_the_tables_that_the_model_says(start: Start, mix: synthet
     append(log[:1500])
     workers = [start() for _ in range(2)]
     append(log[1500:])
-    eventually(nothing_pending, within=60)
+    eventually(none_pending, within=60)
     assert database.read() == model.apply(log)
     assert dead() == model.dead(log)
     assert Event.objects.count() == len({e["event_id"] for e in log})
@@ -96,6 +92,7 @@ def test_real_data_ends_the_same_shuffled_doubled_and_under_fire(start: Start) -
     assert start("--drain").wait(60) == 0
     assert (Event.objects.count(), digest()) == (24_186, calm), "again: all duplicates"
     Event.objects.all().delete()
+    Batch.objects.all().delete()
     database.empty()
     doubled = log + log
     random.Random(5).shuffle(doubled)
@@ -116,4 +113,4 @@ def under_fire(start: Start, log: list[dict[str, Any]]) -> None:
         victim = chance.randrange(4)
         workers[victim].kill()
         workers[victim] = start()
-    eventually(nothing_pending, within=180)
+    eventually(none_pending, within=180)

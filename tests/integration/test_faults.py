@@ -10,8 +10,17 @@ import psycopg
 import pytest
 from django.db import connection
 
-from events.models import Event
-from tests.integration.conftest import WorkerProcess, all_done, append, database_url, event, eventually, states
+from events.models import DeadLetter, Event
+from tests.integration.conftest import (
+    WorkerProcess,
+    all_done,
+    append,
+    database_url,
+    event,
+    eventually,
+    none_pending,
+    states,
+)
 from tests.integration.test_worker import is_being_applied
 from tests.recorder.models import Seen, Tally
 
@@ -70,10 +79,9 @@ def test_an_event_that_kills_its_process_is_dead_after_three_deaths_alone_and_it
 ) -> None:
     neighbours = [event(n, f"did:plc:{n}") for n in range(30)]
     ids = append([*neighbours[:15], event(99, "did:plc:killer", do="die"), *neighbours[15:]])
-    deaths = keep_running(start, until=lambda: not Event.objects.pending().exists(), within=60)
-    killer = Event.objects.get(did="did:plc:killer")
-    assert (killer.state, killer.crashes) == (Event.State.DEAD, 3)
-    assert "3 times" in killer.last_error
+    deaths = keep_running(start, until=none_pending, within=60)
+    killer = DeadLetter.objects.get(did="did:plc:killer")
+    assert "3 times" in killer.error
     assert states([pk for pk in ids if pk != killer.pk]) == {"done"}
     assert Seen.objects.count() == 30
     # Once by surprise, once announced among others, three times alone.
@@ -82,7 +90,7 @@ def test_an_event_that_kills_its_process_is_dead_after_three_deaths_alone_and_it
 
 def test_a_processor_that_never_returns_ends_its_process_and_then_is_dead(start: Start) -> None:
     ids = append([event(1, do="loop"), event(2, "did:plc:bob")])
-    deaths = keep_running(start, until=lambda: not Event.objects.pending().exists(), within=60, EVENT_BATCH_TIMEOUT="1")
+    deaths = keep_running(start, until=none_pending, within=60, EVENT_BATCH_TIMEOUT="1")
     assert deaths == 5
     assert states(ids[:1]) == {"dead"} and states(ids[1:]) == {"done"}
 
@@ -99,7 +107,7 @@ def test_the_stack_of_a_batch_that_hangs_is_logged(start: Start) -> None:
 def test_a_statement_that_outlives_the_batch_is_dead_in_the_end_and_no_process_with_it(start: Start) -> None:
     ids = append([event(1, do="sleep-in-database", seconds=60), event(2, "did:plc:bob")])
     worker = start(EVENT_BATCH_TIMEOUT="1")
-    eventually(lambda: not Event.objects.pending().exists(), within=30)
+    eventually(none_pending, within=30)
     assert states(ids[:1]) == {"dead"} and states(ids[1:]) == {"done"}
     assert not worker.ended
 
@@ -116,7 +124,7 @@ def test_terminated_backends_cost_no_attempt(start: Start) -> None:
                 " where datname = current_database() and pid <> pg_backend_pid()"
             )
     eventually(all_done, within=30)
-    assert set(Event.objects.filter(pk__in=ids).values_list("attempts", flat=True)) == {1}
+    assert set(Event.objects.with_state().filter(pk__in=ids).values_list("attempts", flat=True)) == {1}
     assert Seen.objects.count() == 60
     assert not worker.ended
     assert "Traceback" not in worker.said()
@@ -135,7 +143,7 @@ def test_a_deadlock_costs_no_attempt(start: Start) -> None:
         eventually(is_waiting_for_a_lock)
         rival.execute("update recorder_tally set total = 0 where id = 1")
     eventually(lambda: states(ids) == {"done"})
-    assert Event.objects.get().attempts == 1
+    assert Event.objects.with_state().get().attempts == 1
     assert sorted(Tally.objects.values_list("total", flat=True)) == [1, 1]
     assert "Traceback" not in worker.said()
 
@@ -164,7 +172,6 @@ def test_workers_killed_at_random_for_a_minute_leave_no_event_dead(start: Start,
         victim = chance.randrange(processes)
         workers[victim].kill()
         workers[victim] = start()
-    eventually(lambda: not Event.objects.pending().exists(), within=120)
-    assert not Event.objects.filter(state=Event.State.DEAD).exists()
+    eventually(none_pending, within=120)
     assert all_done()
     assert Seen.objects.count() == sent

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.proof, pytest.mark.postgresql]
 KILLS, RESTARTS = 200, 20
 LONGEST_PAUSE = 2.4  # seconds between two faults
 
-LOG = "select event_id, state, payload->>'do' from events_event"
+LOG = "select event_id, state, payload::json ->> 'do' from events_event join events_state using (id)"
 SEEN = "select count(*), count(distinct event_id) from recorder_seen"
 OUT_OF_ORDER = """
 select count(*)
@@ -106,7 +106,7 @@ def test_every_accepted_event_is_in_the_log_once_and_ends_done_or_dead(
     eventually(lambda: len(platform.accepted()) > before + 500, within=60, what="it takes events in again")
     platform.client.terminate()
     platform.client.wait(30)
-    pending = "select count(*) from events_event where state = 0"
+    pending = "select count(*) from events_pending"
     eventually(lambda: platform.rows(pending) == [(0,)], within=120, what="nothing is pending")
 
     accepted = platform.accepted()

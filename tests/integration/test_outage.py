@@ -19,17 +19,21 @@ from tests.servers import PostgreSQL
 pytestmark = pytest.mark.postgresql
 
 APPEND = """
-insert into events_event (event_id, event_type, did, lane, priority, payload, digest, version, state, attempts, crashes,
-    suspect, available_at, received_at, last_error)
-select gen_random_uuid(), 'test.record', 'did:plc:' || n, n %% 64, 1, '{}', 'x', n, 0, 0, 0, false, at, at, ''
-from generate_series(1, %s) n, clock_timestamp() at
+with appended as (
+    insert into events_event (event_id, event_type, did, key, priority, payload, digest, version, received_at)
+    select gen_random_uuid(), 'test.record', 'did:plc:' || n, n, 1, '{}', gen_random_uuid(), n, at
+    from generate_series(1, %s) n, clock_timestamp() at
+    returning key, id, priority
+)
+insert into events_pending (key, id, lane, priority) select key, id, mod(key, 64), priority from appended
 """
 
 
 A_DEATH = """
 insert into events_worker (host, pid, process_started, started_at, heartbeat_at, died_at, announced, alone, slots,
-    processed, failed, busy_seconds, available_seconds, minute_processed, minute_busy, minute_seconds, minute_available)
-values ('elsewhere', 1, 0, now(), now(), now(), '[]', false, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+    processed, failed, busy_seconds, available_seconds, minute_processed, minute_busy, minute_seconds, minute_available,
+    minute_latency, batches, idle_seconds, failing_lanes, low_watermarks)
+values ('elsewhere', 1, 0, now(), now(), now(), '[]', false, 1, 0, 0, 0, 0, 0, 0, 0, 0, '[]', '[]', 0, '[]', '[]')
 """
 
 
@@ -64,7 +68,7 @@ def append(url: str, count: int) -> None:
 def pending(url: str) -> Callable[[], bool]:
     def none_pending() -> bool:
         with psycopg.connect(url, autocommit=True) as connection:
-            row = connection.execute("select count(*) from events_event where state <> 1").fetchone()
+            row = connection.execute("select count(*) from events_state where state <> 1").fetchone()
         return row == (0,)
 
     return none_pending
@@ -99,7 +103,7 @@ def test_work_goes_on_when_a_database_that_crashed_is_back(server: PostgreSQL, t
         assert "Traceback" not in said
         assert len(said.splitlines()) < 20, "a line or two an outage, not a storm"
         with psycopg.connect(server.url) as connection:
-            assert connection.execute("select max(attempts), count(*) from events_event").fetchone() == (1, 6000)
+            assert connection.execute("select max(attempts), count(*) from events_state").fetchone() == (1, 6000)
             assert connection.execute("select count(*) from recorder_seen").fetchone() == (6000,)
 
 

@@ -18,9 +18,7 @@ import pytest
 from django.conf import settings
 
 import events
-from events.models import Lane
-from events.worker.batch import Take, step
-from events.worker.floors import NONE
+from events.worker.batch import BatchRequest, run_batch
 from rhiz.graph import conviction, upsert
 from rhiz.graph.conviction import Opinion
 from rhiz.graph.rows import AttestationRow, RelationshipRow, Row
@@ -187,7 +185,6 @@ def test_no_reader_is_told_what_was_true_before_a_batch_that_was_applied(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = network(name)
-    Lane.ensure()
     for start in range(0, len(items), 500):
         events.append(items[start : start + 500])
     (tmp_path / "dids").write_text("\n".join(most_active(items)))
@@ -204,7 +201,7 @@ def test_no_reader_is_told_what_was_true_before_a_batch_that_was_applied(
     monkeypatch.setattr(upsert, "write", noting)
     steps: list[list[Row]] = []
     with readers(tmp_path) as answers:
-        while step(Take(share=64, limit=300), NONE).read:
+        while run_batch(BatchRequest(share=64, limit=300)).read:
             steps.append(written.copy())
             written.clear()
             fence.write(len(steps), EVENTS_ON)

@@ -18,9 +18,10 @@ from prometheus_client.samples import Sample
 from events import stats
 from events.conf import conf
 from events.latency import BUCKETS
-from events.models import Event, Lane, Latency, Tally, Worker
+from events.models import Audit, Event, Latency, Tally, Worker
 from health import sampler
 from health.answers import Answer, Status
+from tests.events.states import dead
 
 QUICK, SLOW = 5, 13  # buckets of the histogram: up to 50 ms, up to 30 s
 HEALTH = {"database": Answer(Status.OK, latency=0.001), "cache": Answer(Status.OK, latency=0.001)}
@@ -57,7 +58,6 @@ class Situation:
 
     def begin(self) -> None:
         """A worker at work on a log that is nearly empty."""
-        Lane.ensure()
         now = timezone.now()
         busy: dict[str, Any] = {"minute_busy": 30.0, "minute_available": 60.0, "minute_seconds": 60}
         alive: dict[str, Any] = {"started_at": now, "heartbeat_at": now, "process_started": 0}
@@ -76,7 +76,7 @@ class Situation:
         baker.make(Latency, event_type="a", priority=2, bucket=QUICK, events=10_000, seconds=300)
         baker.make(Latency, event_type="b", priority=3, bucket=SLOW, events=1, seconds=20)
         baker.make(Event, priority=1)
-        baker.make(Event, state=Event.State.DEAD)
+        dead()
 
     def go_on(self) -> None:
         """Ten minutes of ordinary work."""
@@ -92,6 +92,14 @@ def no_worker(s: Situation) -> None:
 def worker_stalled(s: Situation) -> None:
     Worker.objects.update(idle_seconds=40)
     baker.make(Event, received_at=timezone.now() - timedelta(seconds=40))
+
+
+def lane_fails(s: Situation) -> None:
+    Worker.objects.update(failing_lanes=[{"lane": 3, "times": 40, "seconds": 200.0, "error": "lock timeout"}])
+
+
+def log_faults(s: Situation) -> None:
+    Audit.objects.create(pk=Audit.ONLY, faults=1)
 
 
 def workers_die(s: Situation) -> None:
@@ -120,7 +128,8 @@ def attempts_fail(s: Situation) -> None:
 
 
 def dead_letters(s: Situation) -> None:
-    baker.make(Event, _quantity=3, state=Event.State.DEAD)
+    for _ in range(3):
+        dead()
 
 
 def dependency_fails(s: Situation) -> None:
@@ -149,6 +158,8 @@ SITUATIONS: dict[str, Callable[[Situation], None]] = {
     "RhizDependencyFails": dependency_fails,
     "RhizNoWorker": no_worker,
     "RhizWorkerStalled": worker_stalled,
+    "RhizLaneFails": lane_fails,
+    "RhizLogFaults": log_faults,
     "RhizWorkersDie": workers_die,
     "RhizBackpressure": backpressure,
     "RhizEventsWaitLong": events_wait,

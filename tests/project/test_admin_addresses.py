@@ -17,7 +17,8 @@ from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 from model_bakery import baker
 
-from events.models import BulkAction, Event
+from events.log import dialect
+from events.models import BulkAction, DeadLetter, Event, Pending
 from tests.events.letters import dead, user
 
 pytestmark = pytest.mark.django_db
@@ -102,7 +103,8 @@ def rows() -> None:
 
 def snapshot() -> dict[str, list[Any]]:
     """All rows that an operator's decision could change."""
-    kept = {model.__name__: list(model.objects.order_by("pk").values()) for model in (Event, BulkAction, LogEntry)}
+    models = (Event, Pending, DeadLetter, BulkAction, LogEntry)
+    kept = {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
     return {**kept, "User": list(User.objects.order_by("pk").values("pk", "password", "is_superuser", "groups"))}
 
 
@@ -134,7 +136,8 @@ def test_a_post_changes_something_for_those_who_may_and_nothing_else_does(rows: 
         response = client_of(role).post(address, {**MEANT, "_selected_action": 1, "selected": 1})
         assert response.status_code < 500, address
         assert (snapshot() != before) is (role in CHANGES.get(name, NONE)), (name, address)
-        Event.objects.update(state=Event.State.DEAD, last_error="")
+        dialect().bury(list(Pending.objects.values_list("id", flat=True)))
+        DeadLetter.objects.update(discarded_at=None, note="")
         BulkAction.objects.update(state=BulkAction.State.RUNNING, stopped_by=None)
 
 

@@ -20,12 +20,12 @@ from model_bakery import baker
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-import events
 from events import stats
 from events.intake import core
 from events.intake.admission import Admission
 from events.intake.document_views import POLICY
-from events.models import Event, Lane, Worker
+from events.models import Event, Worker
+from tests.events import states
 from tests.events.hostile import DID, URI, event
 
 pytestmark = pytest.mark.django_db
@@ -105,12 +105,16 @@ def test_a_full_log(api: APIClient, settings: Settings) -> None:
 
 
 def test_an_event_and_the_figures(api: APIClient) -> None:
-    Lane.ensure()
     now = timezone.now()
     alive: dict[str, Any] = {"started_at": now, "heartbeat_at": now, "stopped_at": None, "died_at": None}
     baker.make(Worker, batches=[{"events": 3, "lanes": [1, 2], "seconds": 0.5}], **alive)
-    [appended] = events.append({"event_type": "test.record", "did": DID, "payload": {}, "rev": "3jzfcijpj2z2a"})
-    assert get(api, f"/internal/events/{appended.event_id}")[0] == 200
+    lost = states.pending()
+    states.pending_row(lost).delete()
+    each = [states.pending(rev="3jzfcijpj2z2a"), states.pending(available_at=now, attempts=1), states.done(), lost]
+    each += [states.dead(error="no").event, states.dead(discarded_at=now, note="spam").event]
+    told = [get(api, f"/internal/events/{one.event_id}") for one in each]
+    assert [status for status, _ in told] == [200] * len(each)
+    assert {content["state"] for _, content in told} == set(map(str, Event.State.labels))
     assert get(api, f"/internal/events/{uuid4()}")[0] == 404
     status, figures = get(api, "/internal/events/metrics")
     assert (status, len(figures["each_worker"])) == (200, 1)
@@ -118,8 +122,9 @@ def test_an_event_and_the_figures(api: APIClient) -> None:
 
 def test_dead_letters(api: APIClient) -> None:
     post(api, b"[" + event('{"a":1e400}') + b"]")
+    states.bury(Event.objects.get(), "no")
     for n in range(3):
-        Event.objects.create(event_type="test.record", did=DID, payload={"n": n}, state=Event.State.DEAD)
+        states.dead(event_type="test.record", did=DID, payload={"n": n})
     path = "/internal/events/dead-letter"
     status, page = get(api, f"{path}?limit=2")
     assert (status, len(page["results"]), page["next"] is None) == (200, 2, False)

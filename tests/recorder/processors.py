@@ -72,9 +72,13 @@ def _do(entry: Entry) -> None:
             except psycopg.Error:
                 raise PermanentError("told to refuse") from None
         case "lock-timeout":
-            raise psycopg.errors.LockNotAvailable("lock timeout")
+            raise psycopg.errors.LockNotAvailable("told to: lock timeout")
         case "deadlock":
-            raise psycopg.errors.DeadlockDetected("deadlock detected")
+            raise psycopg.errors.DeadlockDetected("told to: deadlock detected")
+        case "disk-full":
+            raise psycopg.errors.DiskFull("told to: disk full")
+        case "statement-timeout":
+            raise psycopg.errors.QueryCanceled("told to: statement timeout")
 
 
 @processor("test.cross")

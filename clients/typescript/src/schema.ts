@@ -132,7 +132,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Makes dead letters pending again. Those whose payload the log can't hold stay dead. */
+        /** @description Makes dead letters pending again. */
         post: operations["requeueDeadLetters"];
         delete?: never;
         options?: never;
@@ -341,25 +341,15 @@ export interface components {
         };
         /**
          * DeadLetter
-         * @description A dead event with its payload, or, where the log can't hold that, with `raw`: its text as it was sent.
+         * @description A dead event with its payload, or, where the server can't decode that, with its JSON text as `raw`.
          */
         DeadLetter: {
             /** Format: uuid */
             event_id: string;
             event_type: string;
             did: string;
-            lane: number;
             /** @description 0 low, 1 normal, 2 high, 3 critical */
             priority: number;
-            /** @enum {unknown} */
-            state: "dead" | "discarded" | "done" | "pending";
-            attempts: number;
-            /** @description worker processes that died while it ran alone in them */
-            crashes: number;
-            /** @description of the last attempt, or why it is dead */
-            error: string | null;
-            /** @description of its death: the error without what varies; null before */
-            reason: string | null;
             /** @description X-Request-ID of the request that brought it */
             request_id: string | null;
             /** @description of the request that brought it, as W3C Trace Context writes it */
@@ -369,10 +359,26 @@ export interface components {
             /** Format: date-time */
             received_at: string;
             /**
-             * Format: date-time
-             * @description from when it may be applied
+             * @description unknown: in no table of the log, which is an error
+             * @enum {unknown}
              */
-            available_at: string;
+            state: "dead" | "discarded" | "done" | "pending" | "unknown";
+            lane: number;
+            /** @description times that it was applied; of a done event, as far as its failures are kept */
+            attempts: number;
+            /** @description worker processes that died while it ran alone in them */
+            crashes: number;
+            /** @description of the last attempt, or why it is dead */
+            error: string | null;
+            /** @description of its death: the error without what varies; null before */
+            reason: string | null;
+            /** @description why it was discarded */
+            note: string | null;
+            /** @description host and pid of the worker that applied it; null before */
+            worker: string | null;
+            /** @description from when a pending event that was tried or requeued may be applied; null: since its receipt */
+            available_at: string | null;
+            /** @description when it was done, died or was discarded */
             finished_at: string | null;
             payload?: Record<string, unknown>;
             raw?: string;
@@ -437,7 +443,7 @@ export interface components {
              * @example did:plc:2rzv4orglylo5yb7lfyyxg25
              */
             did: string;
-            /** @description the record, at most 65,536 bytes. One that does not fit its type, or that the log can't hold, is accepted and dead-lettered with the reason */
+            /** @description the record, at most 65,536 bytes. Any JSON object is accepted; a worker dead-letters one that does not fit its type, with the reason */
             payload: Record<string, unknown>;
             /**
              * @description 0 low, 1 normal, 2 high, 3 critical
@@ -466,18 +472,8 @@ export interface components {
             event_id: string;
             event_type: string;
             did: string;
-            lane: number;
             /** @description 0 low, 1 normal, 2 high, 3 critical */
             priority: number;
-            /** @enum {unknown} */
-            state: "dead" | "discarded" | "done" | "pending";
-            attempts: number;
-            /** @description worker processes that died while it ran alone in them */
-            crashes: number;
-            /** @description of the last attempt, or why it is dead */
-            error: string | null;
-            /** @description of its death: the error without what varies; null before */
-            reason: string | null;
             /** @description X-Request-ID of the request that brought it */
             request_id: string | null;
             /** @description of the request that brought it, as W3C Trace Context writes it */
@@ -487,10 +483,26 @@ export interface components {
             /** Format: date-time */
             received_at: string;
             /**
-             * Format: date-time
-             * @description from when it may be applied
+             * @description unknown: in no table of the log, which is an error
+             * @enum {unknown}
              */
-            available_at: string;
+            state: "dead" | "discarded" | "done" | "pending" | "unknown";
+            lane: number;
+            /** @description times that it was applied; of a done event, as far as its failures are kept */
+            attempts: number;
+            /** @description worker processes that died while it ran alone in them */
+            crashes: number;
+            /** @description of the last attempt, or why it is dead */
+            error: string | null;
+            /** @description of its death: the error without what varies; null before */
+            reason: string | null;
+            /** @description why it was discarded */
+            note: string | null;
+            /** @description host and pid of the worker that applied it; null before */
+            worker: string | null;
+            /** @description from when a pending event that was tried or requeued may be applied; null: since its receipt */
+            available_at: string | null;
+            /** @description when it was done, died or was discarded */
             finished_at: string | null;
             failures: components["schemas"]["Failure"][];
         };

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from django.template.defaultfilters import pluralize
 
 from events.admin.words import count, duration
 from events.conf import conf
 from events.stats import FULL_SHARE, Figures
+from events.visible import last_line
 
 Level = Literal["bad", "warning", "note", "good"]
 
@@ -19,7 +20,7 @@ SLOW = 1.0  # seconds that the database may take to tell its figures
 
 DEAD_LETTERS = "admin:events_deadletter_changelist"
 WORKERS = "#workers"
-HOLDING = "#holding"
+BLOCKERS = "#blockers"
 DEPTH = "#depth"
 
 
@@ -65,6 +66,8 @@ def loss(condition: Condition) -> Notice:
             f"The database confirms a commit before it is on disk ({settings}): a crash of its host loses events.",
             "Set it back to the database's default.",
         )
+    if condition.figures and condition.figures.faults:
+        return Notice("bad", "Events can be lost", "The audit did not find each event in the place where it belongs.")
     held = "Every event that was answered 202 is in the log, and ends done, or dead with its reason."
     if condition.figures is None:
         held = "What was answered 202 was in the log before; what the database can't take is answered 503."
@@ -92,6 +95,13 @@ def _of_the_database(condition: Condition) -> Iterator[Notice]:
 
 def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
     pending = count(now.depth.pending, now.capacity)
+    if now.faults:
+        yield Notice(
+            "bad",
+            "Faults in the log",
+            f"The audit found {_events(now.faults)} that would never be applied, or would be applied twice.",
+            "Run manage.py verify_log: it names them.",
+        )
     if not now.alive:
         yield Notice(
             "bad",
@@ -158,6 +168,17 @@ def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
             WORKERS,
             "Which one",
         )
+    if failing := now.failing_lanes:
+        longest = max(failing, key=lambda lane: lane["seconds"])
+        yield Notice(
+            "warning",
+            "Lanes failing",
+            f"{_lanes(failing)} keep failing, for {duration(longest['seconds'])}: {last_line(longest['error'])}. "
+            "Their events stay pending; the other lanes are applied.",
+            "Resolve the error: the lanes go on by themselves.",
+            WORKERS,
+            "Which workers",
+        )
     if now.depth.waiting or now.depth.suspects:
         yield Notice(
             "note",
@@ -165,9 +186,14 @@ def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
             f"For a next try, or behind one of their DID that does: "
             f"{_events(now.depth.waiting + now.depth.suspects, now.capacity)}.",
             "It goes on by itself.",
-            HOLDING,
+            BLOCKERS,
             "Who holds them up",
         )
+
+
+def _lanes(failing: list[dict[str, Any]]) -> str:
+    numbers = sorted({int(lane["lane"]) for lane in failing})
+    return f"The batches of lane{pluralize(len(numbers))} {', '.join(map(str, numbers))}"
 
 
 def _events(number: int, limit: int | None = None) -> str:

@@ -73,7 +73,7 @@ def _told(window: Window, moment: datetime) -> dict[str, Any]:
         "priorities": tables.priorities(now) if now else [],
         "workers": tables.workers(now, moment) if now else [],
         "lanes": tables.lanes(now, moment) if now else [],
-        "holding": tables.holding(moment) if now else [],
+        "blockers": tables.blockers(moment) if now else [],
     }
 
 

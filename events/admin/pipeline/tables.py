@@ -1,4 +1,4 @@
-"""The tables of the pipeline page: depth by priority, workers, lanes, and the events that hold up their DIDs."""
+"""The tables of the pipeline page: depth by priority, workers, lanes, and the events that block their DIDs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import connections
 from django.db.models import Q
 
 from events.admin.words import count, duration
@@ -16,7 +15,7 @@ from events.stats import PRIORITIES, Figures
 from events.visible import last_line
 
 DEEPEST = 8  # lanes shown
-HOLDING = 10  # DIDs shown
+BLOCKERS = 10  # DIDs shown
 WORKERS = 30  # rows shown
 ENDED = timedelta(hours=1)  # how long a worker that ended is shown
 
@@ -40,14 +39,14 @@ class LaneRow(NamedTuple):
     ready: str
     waiting: str
     held_by: str
-    oldest: Event | None
+    oldest: Any  # the event, with its state
     age: str
 
 
-class HoldingRow(NamedTuple):
+class BlockerRow(NamedTuple):
     """An event that failed and is tried again; its DID waits for it."""
 
-    event: Event
+    event: Any  # with its state
     reason: str
     next_try: str
     behind: str
@@ -72,9 +71,9 @@ def workers(now: Figures, moment: datetime) -> list[WorkerRow]:
     return sorted(told, key=lambda row: order.index(row.state))
 
 
-def lanes(now: Figures, moment: datetime, *, using: str = "default") -> list[LaneRow]:
+def lanes(now: Figures, moment: datetime) -> list[LaneRow]:
     """The deepest lanes."""
-    deepest = backlog.deepest(connections[using], DEEPEST, now.capacity + 1)
+    deepest = backlog.deepest(DEEPEST, now.capacity + 1)
     oldest = _events(each.oldest for each in deepest)
     holders = _holders(now.alive)
     return [
@@ -90,19 +89,19 @@ def lanes(now: Figures, moment: datetime, *, using: str = "default") -> list[Lan
     ]
 
 
-def holding(moment: datetime, *, using: str = "default") -> list[HoldingRow]:
-    """The events that hold up their DIDs."""
-    found = backlog.holding(connections[using], HOLDING)
+def blockers(moment: datetime) -> list[BlockerRow]:
+    """The events that block their DIDs."""
+    found = backlog.blockers(BLOCKERS)
     events = _events(each.id for each in found)
     return [
-        HoldingRow(
+        BlockerRow(
             event,
-            last_line(event.last_error),
+            last_line(event.error),
             _in(event.available_at, moment),
             count(each.pending - 1, backlog.BEHIND - 2),
         )
         for each in found
-        if (event := events.get(each.id)) is not None  # it may have ended since
+        if (event := events.get(each.id)) is not None and event.state == Event.State.PENDING  # it may have ended since
     ]
 
 
@@ -127,13 +126,14 @@ def _doing(worker: Worker, alive: bool, stalled: bool) -> tuple[str, str]:
         return "stopped", "ended"
     if not alive:
         return "silent", "not heard of"
-    doing = "; ".join(_batch(batch) for batch in worker.batches)
+    doing = "; ".join(map(_batch, worker.batches))
     if worker.announced:
         alone = "one event alone" if worker.alone else f"{len(worker.announced)} events"
         doing = f"careful: announced {alone}{'; ' if doing else ''}{doing}"
     if stalled:
         return "stalled", f"no progress for {duration(worker.idle_seconds)}{'; ' if doing else ''}{doing}"
-    return ("working", doing) if doing else ("idle", "nothing to do")
+    state = "working" if doing else "idle"
+    return state, "; ".join((doing or "nothing to do", *map(_failing, worker.failing_lanes)))
 
 
 def _batch(batch: dict[str, Any]) -> str:
@@ -142,16 +142,22 @@ def _batch(batch: dict[str, Any]) -> str:
     return f"{batch['events']} events of {lanes} for {duration(batch['seconds'])}"
 
 
+def _failing(lane: dict[str, Any]) -> str:
+    return (
+        f"lane {lane['lane']} failed {lane['times']} times in {duration(lane['seconds'])}: {last_line(lane['error'])}"
+    )
+
+
 def _holders(alive: Iterable[Worker]) -> dict[int, str]:
     return {lane: str(worker) for worker in alive for batch in worker.batches for lane in batch["lanes"]}
 
 
-def _events(ids: Iterable[int | None]) -> dict[int, Event]:
-    """These events, without their payloads."""
+def _events(ids: Iterable[int | None]) -> dict[int, Any]:
+    """These events with their states, without their payloads."""
     wanted = [each for each in ids if each is not None]
-    return Event.objects.defer("payload", "raw").in_bulk(wanted)
+    return Event.objects.with_state().defer("payload").in_bulk(wanted)
 
 
-def _in(due: datetime, moment: datetime) -> str:
-    seconds = (due - moment).total_seconds()
+def _in(due: datetime | None, moment: datetime) -> str:
+    seconds = (due - moment).total_seconds() if due else 0.0
     return f"in {duration(seconds)}" if seconds > 0 else "due now"

@@ -2,41 +2,52 @@
 
 What holds for all of them:
 
-- The state stands in them as a literal, since a partial index serves no parameter.
 - A batch goes to the server as one text parameter, a JSON document that is unfolded there: appending through
   arrays took three times as long.
-- They are prepared: planning LOCK and READ takes as long as running them.
-- They walk the log in the order of `id + 0`, an expression that only the partial indexes have. In the order of
-  `id` a planner with old statistics may take the primary key, and step over every event that was ever done.
+- They are prepared: planning LOCK and FETCH takes as long as running them.
 """
 
-from events.log.postgres.arriving import PAUSE, append, digests, failing_fast
-from events.log.postgres.binding import instant
-from events.log.postgres.ending import complete, count, fail
-from events.log.postgres.ready import any_pending, any_ready, floors
-from events.log.postgres.suspected import read_suspect, suspects
-from events.log.postgres.taking import entry, fence, lock_lanes, lock_these, read
-from events.log.postgres.waiting import hold_back, postpone
+from events.log.postgres.append import PAUSE, SPLITS, append, digests, failing_fast
+from events.log.postgres.candidates import any_pending, any_ready
+from events.log.postgres.complete import complete, count, fail
+from events.log.postgres.cursor import instant
+from events.log.postgres.dead_letters import bury, discard, requeue
+from events.log.postgres.fetch import entry, fetch, lock_lanes, lock_these, peek, read, set_transaction_limits
+from events.log.postgres.quarantine import any_suspects, count_crashes, fetch_suspect, mark_suspects, suspects
+from events.log.postgres.snooze import snooze_blocked
+from events.log.postgres.watermark import horizon, last_id, lowest_ready, stranded, xid
 
 __all__ = [
     "PAUSE",
+    "SPLITS",
     "any_pending",
     "any_ready",
+    "any_suspects",
     "append",
+    "bury",
     "complete",
     "count",
+    "count_crashes",
     "digests",
+    "discard",
     "entry",
     "fail",
     "failing_fast",
-    "fence",
-    "floors",
-    "hold_back",
+    "fetch",
+    "fetch_suspect",
+    "horizon",
     "instant",
+    "last_id",
     "lock_lanes",
     "lock_these",
-    "postpone",
+    "lowest_ready",
+    "mark_suspects",
+    "peek",
     "read",
-    "read_suspect",
+    "requeue",
+    "set_transaction_limits",
+    "snooze_blocked",
+    "stranded",
     "suspects",
+    "xid",
 ]

@@ -1,37 +1,46 @@
 """The log's statements for SQLite: the same functions as in `postgres`, on a database with one writer.
 
-A step runs under BEGIN IMMEDIATE, which holds every lane at once; lanes are still read one by one, so that a deep
+A batch runs under BEGIN IMMEDIATE, which locks every lane at once; lanes are still read one by one, so that a deep
 log is read along its index. A statement costs microseconds here, so what PostgreSQL does in one long statement is
-a loop of short ones. The process's clock is the database's.
+a loop of short ones. The process's clock is the database's. There are no low watermarks: SQLite keeps no index entry of
+a deleted row.
 """
 
-from events.log.sqlite.arriving import PAUSE, append, digests, failing_fast
-from events.log.sqlite.binding import instant
-from events.log.sqlite.ending import complete, count, fail
-from events.log.sqlite.ready import any_pending, any_ready, floors
-from events.log.sqlite.suspected import read_suspect, suspects
-from events.log.sqlite.taking import entry, fence, lock_lanes, lock_these, read
-from events.log.sqlite.waiting import hold_back, postpone
+from events.log.sqlite.append import PAUSE, SPLITS, append, digests, failing_fast
+from events.log.sqlite.candidates import any_pending, any_ready
+from events.log.sqlite.complete import complete, count, fail
+from events.log.sqlite.cursor import instant
+from events.log.sqlite.dead_letters import bury, discard, requeue
+from events.log.sqlite.fetch import entry, fetch, lock_lanes, lock_these, peek, read, set_transaction_limits
+from events.log.sqlite.quarantine import any_suspects, count_crashes, fetch_suspect, mark_suspects, suspects
+from events.log.sqlite.snooze import snooze_blocked
 
 __all__ = [
     "PAUSE",
+    "SPLITS",
     "any_pending",
     "any_ready",
+    "any_suspects",
     "append",
+    "bury",
     "complete",
     "count",
+    "count_crashes",
     "digests",
+    "discard",
     "entry",
     "fail",
     "failing_fast",
-    "fence",
-    "floors",
-    "hold_back",
+    "fetch",
+    "fetch_suspect",
     "instant",
     "lock_lanes",
     "lock_these",
-    "postpone",
+    "mark_suspects",
+    "peek",
     "read",
-    "read_suspect",
+    "requeue",
+    "set_transaction_limits",
+    "snooze_blocked",
     "suspects",
 ]

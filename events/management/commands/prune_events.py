@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from events.worker.housekeeping import prune
+from events.worker.pruner import prune
 
 
 class Command(BaseCommand):

@@ -8,6 +8,7 @@ import structlog
 from django.core.management.base import BaseCommand, CommandParser
 
 from events.dead_letters import Filter
+from events.log.dead_letters import requeue
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -18,13 +19,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--type", help="only events of this type")
         parser.add_argument("--did", help="only events of this DID")
-        parser.add_argument("--reason", help="only events whose last error contains this")
+        parser.add_argument("--reason", help="only events whose error contains this")
 
     def handle(self, *args: Any, **options: Any) -> None:
         dead = Filter(event_type=options["type"], did=options["did"]).chosen()
         if options["reason"]:
-            dead = dead.filter(last_error__contains=options["reason"])
-        requeued = dead.requeue()
+            dead = dead.filter(error__contains=options["reason"])
+        requeued = requeue(dead.values_list("pk", flat=True))
         chosen = {name: options[name] for name in ("type", "did", "reason") if options[name]}
         logger.info("dead letters requeued", events=requeued, by="requeue_dead", chosen=chosen)
         self.stdout.write(f"{requeued} events requeued")

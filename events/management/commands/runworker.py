@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events.exceptions import LaneCountError
 from events.worker.runner import run
 
 
@@ -23,7 +22,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["workers"] is not None and options["workers"] < 1:
             raise CommandError("--workers takes a whole number from 1 up")
-        try:
-            run(slots=options["workers"], drain=options["drain"], health_port=options["health_port"])
-        except LaneCountError as error:
-            raise CommandError(str(error)) from error
+        run(slots=options["workers"], drain=options["drain"], health_port=options["health_port"])

@@ -12,6 +12,8 @@ STORABLE = "text without NUL characters"
 
 def own_uri(entry: Entry, uri: str | None) -> str:
     """`uri`, which must name a record in the repository of the event's DID."""
+    if uri is not None and syntax.is_record_of(entry.did, uri):
+        return uri
     try:
         authority = syntax.parse_record_uri(uri or "").authority
     except ValueError as error:

@@ -18,10 +18,17 @@ _path = re.compile(r" - at `\$\.([A-Za-z_]+)")
 
 def refusal(field: str, value: object, allowed: str) -> PermanentError:
     """The error that says that `field` can't be `value` (None: it is missing)."""
-    shown = "missing" if value is None else ascii(value)
+    shown = "missing" if value is None else _spelled(value)
     if len(shown) > SHOWN_LENGTH:
         shown = f"{shown[:SHOWN_LENGTH]}..."
     return PermanentError(f"{field}: {shown}; allowed: {allowed}")
+
+
+def _spelled(value: object) -> str:
+    try:
+        return ascii(value)
+    except RecursionError:  # the decoder was a few frames higher
+        return "nested too deeply"
 
 
 class Shape(Generic[T]):

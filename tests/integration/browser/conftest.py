@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from events import roles
-from events.models import Lane
 from tests.events.letters import user
 from tests.integration.browser.visitor import HEIGHTS, PASSWORD, Visitor
 from tests.integration.conftest import database_url, eventually
@@ -20,7 +19,6 @@ from tests.integration.web import WebProcess
 @pytest.fixture
 def web(transactional_db: None) -> Iterator[WebProcess]:
     """A web server on an empty log, whose user is an operator."""
-    Lane.ensure()
     operator = user(roles.OPERATOR)
     operator.set_password(PASSWORD)
     operator.save()

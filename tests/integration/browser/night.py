@@ -14,11 +14,12 @@ import events
 from events.history.folding import slot_of
 from events.history.keeping import COARSE, FINE
 from events.latency import BUCKETS
-from events.models import BulkAction, Event, Sample, Worker
+from events.models import Attempt, BulkAction, Pending, Sample, Worker
 from rhiz.graph.synthetic import stream
 from rhiz.graph.synthetic.mix import Mix
 
 HOUR, MONTH = 3_600, 30 * 86_400  # seconds
+LOCK_TIMEOUT = "OperationalError: canceling statement due to lock timeout"
 # Plain records, and strangers' that fit no type.
 MIX = Mix(hostile=0.06)
 
@@ -47,12 +48,13 @@ def fall(operator: User) -> None:
             minute_seconds=60,
             minute_latency=latency,
             batches=[{"events": 120, "lanes": [3, 7], "seconds": 0.04}],
+            failing_lanes=[{"lane": 9, "times": 12, "seconds": 41.5, "error": LOCK_TIMEOUT}] if pid == 412 else [],
         )
     events.append(list(stream.events(seed=9, count=40, dids=20)))
-    held = Event.objects.pending().earliest("id")
-    held.attempts, held.available_at = 2, now + timedelta(minutes=4)
-    held.last_error = held.reason = "OperationalError: canceling statement due to lock timeout"
-    held.save()
+    held = Pending.objects.earliest("id")
+    Pending.objects.filter(pk=held.pk).update(attempts=2, available_at=now + timedelta(minutes=4))
+    kind, _, message = LOCK_TIMEOUT.partition(": ")
+    Attempt.objects.create(event_id=held.id, number=2, kind=kind, message=message)
     baker.make(
         BulkAction,
         verb="requeue",

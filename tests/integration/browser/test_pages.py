@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from events import roles
-from events.models import BulkAction, Event, Worker
+from events.models import Batch, BulkAction, DeadLetter, Event, Worker
 from rhiz.graph.models import Relationship
 from rhiz.graph.synthetic import stream
 from tests.integration.browser import night
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.once]
 
 def pages() -> dict[str, str]:
     """Where each page is, by what its picture is called."""
-    letter, done = Event.objects.dead().latest("id"), Event.objects.filter(state=Event.State.DONE).latest("id")
+    letter, done = DeadLetter.objects.latest("pk"), Event.objects.get(pk=Batch.objects.latest("last_id").last_id)
     of_events = "/admin/events"
     return {
         "index": "/admin/",

@@ -1,0 +1,53 @@
+"""Requeue, discard and amend dead letters. Each changes only letters that are still dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from events.log import dialect
+from events.models import DeadLetter, Event
+from events.wakeup import notify
+
+CHUNK = 500  # rows changed in one statement: short locks, whatever the number asked for
+
+
+def requeue(ids: Iterable[int]) -> int:
+    """Make dead events pending again, with all their attempts before them; the number that were still dead."""
+    changed = sum(dialect().requeue(chunk) for chunk in _chunks(ids))
+    if changed:
+        transaction.on_commit(notify)
+    return changed
+
+
+def discard(ids: Iterable[int], *, note: str = "") -> int:
+    """Discard dead events, saying why in `note`; the number that were still dead."""
+    return sum(dialect().discard(chunk, note) for chunk in _chunks(ids))
+
+
+def discard_pending(event: Event, note: str = "") -> bool:
+    """Discard a pending event; False if it is no longer pending. A worker that is applying it repeats its batch."""
+    return bool(dialect().bury([event.pk], discarded=True, note=note))
+
+
+def amend(letter: DeadLetter, payload: dict[str, Any]) -> bool:
+    """Give a dead event another payload and make it pending again; False if the letter has changed since it was read.
+
+    Of two operators who amend the same letter one succeeds, even if the event has died again since. The digest stays
+    that of what was sent, so that a repeated POST of it is a duplicate and undoes nothing.
+    """
+    with transaction.atomic():
+        held = DeadLetter.objects.dead().filter(pk=letter.pk).select_for_update().only("died_at").first()
+        # Compared here: SQLite compares times as texts, and its own clock spells them in another way than Django.
+        if held is None or held.died_at != letter.died_at:
+            return False
+        Event.objects.filter(pk=letter.pk).update(payload=payload)
+        return requeue([letter.pk]) == 1
+
+
+def _chunks(ids: Iterable[int]) -> Iterator[Sequence[int]]:
+    """In ascending order: two operators who change the same letters don't deadlock."""
+    ordered = sorted(ids)
+    return (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))

@@ -1,0 +1,116 @@
+"""Verify the log: each event is in exactly one place, and each pending row in a lane that exists.
+
+An event is pending, a dead letter, or in a batch. One that is in none would never be applied, and one that is in two
+would be applied twice.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import Max
+from django.db.models.functions import Now
+
+from events.models import Audit, Event
+
+CHUNK = 20_000  # ids verified in one statement
+PERIOD = 10.0  # seconds, about, between two chunks of the background audit, by whichever worker comes first
+EXAMPLES = 20  # ids kept
+
+# The ids of a range, each with the number of places that hold it. 100000 is events.models.batch.SPAN.
+PLACES = """
+select id, sum(places) from (
+    select e.id, 0 as places from events_event e where e.id > %(after)s and e.id <= %(upto)s
+    union all
+    select p.id, 1 from events_event e join events_pending p on p.key = e.key and p.id = e.id
+    where e.id > %(after)s and e.id <= %(upto)s
+    union all
+    select d.id, 1 from events_dead_letter d where d.id > %(after)s and d.id <= %(upto)s
+    union all
+    select {item}, 1 from events_batch b, {ids}
+    where b.last_id > %(after)s and b.last_id < %(upto)s + 100000 and b.first_id <= %(upto)s
+        and {item} > %(after)s and {item} <= %(upto)s
+) place group by id having sum(places) <> 1 order by id
+"""
+POSTGRESQL_PLACES = PLACES.format(item="item.id", ids="unnest(b.ids) as item (id)")
+SQLITE_PLACES = PLACES.format(item="item.value", ids="json_each(b.ids) item")
+
+# Lanes are numbered from 0; each comparison is a range at an end of an index.
+OUTSIDE = """
+select p.id from events_pending p where {kind} and p.lane < 0
+union all
+select p.id from events_pending p where {kind} and p.lane > (select coalesce(max(id), -1) from events_lane)
+"""
+OUTSIDE_ALL = " union all ".join(
+    OUTSIDE.format(kind=kind)
+    for kind in (
+        "p.available_at is null and not p.suspect",
+        "p.available_at is not null and not p.suspect",
+        "p.suspect",
+    )
+)
+
+
+class Fault(NamedTuple):
+    """One event that is not where it should be."""
+
+    id: int
+    problem: str
+
+
+def verify(after: int = 0) -> Iterator[tuple[int, list[Fault]]]:
+    """Verify the log from the id `after` on; yields the last id of each chunk, and the faults in it."""
+    highest = Event.objects.aggregate(highest=Max("id"))["highest"] or 0
+    while after < highest:
+        upto = min(after + CHUNK, highest)
+        yield upto, verify_range(after, upto)
+        after = upto
+
+
+def verify_range(after: int, upto: int) -> list[Fault]:
+    """The faults among the events with `after` < id <= `upto`, as one statement sees them."""
+    with connection.cursor() as cursor:
+        statement = POSTGRESQL_PLACES if connection.vendor == "postgresql" else SQLITE_PLACES
+        cursor.execute(statement, {"after": after, "upto": upto})
+        return [Fault(id_, _problem(places)) for id_, places in cursor.fetchall()]
+
+
+def outside_lanes() -> list[Fault]:
+    """The pending events of lanes that don't exist: no worker would fetch them."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"select id from ({OUTSIDE_ALL}) outside limit {EXAMPLES}")
+        return [Fault(id_, "pending in a lane that does not exist") for (id_,) in cursor.fetchall()]
+
+
+class Auditor:
+    """The background audit: a chunk at a time, by whichever worker comes first."""
+
+    def seconds_until_next(self) -> float:
+        """Seconds to the next chunk: random, so that worker processes take turns."""
+        return PERIOD * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+
+    def advance(self) -> None:
+        """Verify the next chunk, unless another worker is at it."""
+        Audit.objects.get_or_create(pk=Audit.ONLY)
+        with transaction.atomic():
+            rows = Audit.objects.filter(pk=Audit.ONLY)
+            if connection.features.has_select_for_update_skip_locked:
+                rows = rows.select_for_update(skip_locked=True)
+            audit = rows.first()
+            if audit is None:
+                return
+            upto, faults = next(verify(audit.last_id), (None, []))
+            faults += outside_lanes()
+            found = audit.found + len(faults)
+            changes: dict[str, Any] = {"found": found, "last_id": upto, "faults": max(audit.faults, found)}
+            if upto is None:
+                changes = {"found": 0, "last_id": 0, "faults": found, "completed_at": Now()}
+            examples = [fault.id for fault in faults] or (audit.examples if changes["faults"] else [])
+            Audit.objects.filter(pk=Audit.ONLY).update(examples=examples[:EXAMPLES], **changes)
+
+
+def _problem(places: int) -> str:
+    return "in no table: it would never be applied" if places == 0 else f"in {places} places at once"

@@ -1,0 +1,100 @@
+"""Delete what ended long ago, a little at a time."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from events.conf import conf
+from events.models import Attempt, Batch, BulkAction, DeadLetter, Event, Worker
+
+PERIOD = 600.0  # seconds, about
+ACTIONS_KEPT = timedelta(days=90)  # that ended; the admin's log keeps what they did
+CHUNK = 1_000  # events deleted in one transaction, or those of one batch
+SHARE = 0.2  # of the time that pruning may keep a connection busy
+
+
+class Pruner:
+    """Prunes events after `EVENT_RETENTION_DAYS`, and rows of workers that ended long ago."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    def seconds_until_next(self) -> float:
+        """Seconds to the next round: random, so that worker processes take turns."""
+        return PERIOD * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+
+    def prune(self) -> None:
+        """One round; ends early when stopped."""
+        Worker.objects.ended_long_ago().forget()
+        BulkAction.objects.filter(ended_at__lt=timezone.now() - ACTIONS_KEPT).delete()
+        for _ in prune(stopped=self._stopped):
+            pass
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+def prune(*, days: float | None = None, stopped: threading.Event | None = None) -> Iterator[int]:
+    """Delete events that were done or discarded more than `days` ago (`EVENT_RETENTION_DAYS`); yields counts.
+
+    Walks the batches by their time, deletes the events of each and then the batch, so a requeued letter is kept as long
+    after it was done as any other event. Then walks the discarded letters by theirs.
+    """
+    stopped = stopped or threading.Event()
+    before = timezone.now() - timedelta(days=conf.retention_days if days is None else days)
+    for delete in (_delete_batches, _delete_discarded):
+        while True:
+            started = time.monotonic()
+            deleted = delete(before)
+            if deleted is None:
+                break
+            yield deleted
+            if stopped.wait((time.monotonic() - started) * (1 / SHARE - 1)):
+                return
+
+
+def _delete_batches(before: datetime) -> int | None:
+    """Delete the oldest batches from before `before`, with their events; how many events, None where there is none."""
+    with transaction.atomic():
+        rows = _locked(Batch.objects.filter(finished_at__lt=before).order_by("finished_at"))
+        batches: list[int] = []
+        ids: list[int] = []
+        for last_id, of_batch in rows.values_list("last_id", "ids")[:CHUNK]:
+            if ids and len(ids) + len(of_batch) > CHUNK:
+                break
+            batches.append(last_id)
+            ids += of_batch
+        _delete_events(ids)
+        Batch.objects.filter(pk__in=batches)._raw_delete("default")
+    return len(ids) if batches else None
+
+
+def _delete_discarded(before: datetime) -> int | None:
+    """Delete the letters that were discarded before `before`, with their events."""
+    with transaction.atomic():
+        rows = _locked(DeadLetter.objects.filter(discarded_at__lt=before).order_by("discarded_at"))
+        ids = list(rows.values_list("pk", flat=True)[:CHUNK])
+        DeadLetter.objects.filter(pk__in=ids)._raw_delete("default")
+        _delete_events(ids)
+    return len(ids) if ids else None
+
+
+def _delete_events(ids: Sequence[int]) -> None:
+    Attempt.objects.filter(event__in=ids)._raw_delete("default")
+    Event.objects.filter(pk__in=ids)._raw_delete("default")
+
+
+def _locked(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The rows that no other pruner is deleting."""
+    if connection.features.has_select_for_update_skip_locked:
+        return rows.select_for_update(skip_locked=True)
+    return rows

@@ -1,0 +1,50 @@
+"""An append that is repeated after a transient error: what was rolled back is inserted again."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.db import OperationalError
+
+from events.envelope import NewEvent, from_mapping
+from events.log import dialect
+from events.log.append import append_dead, append_new
+from events.models import DeadLetter, Event, Pending
+from tests.events.conftest import ALICE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def new() -> NewEvent:
+    return from_mapping({"event_type": "test.record", "did": ALICE, "payload": {}, "event_id": uuid4()})
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let a statement of the log lose to a deadlock at its first call."""
+    statement = getattr(dialect(), name)
+
+    def fail(*_: Any, **__: Any) -> Any:
+        monkeypatch.setattr(dialect(), name, statement)
+        raise OperationalError from psycopg.errors.DeadlockDetected("once")
+
+    monkeypatch.setattr(dialect(), name, fail)
+
+
+def test_with_a_duplicate_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, event = new(), new()
+    append_new([known])
+    fail_once(monkeypatch, "digests")
+    assert [appended.status for appended in append_new([known, event])] == ["duplicate", "enqueued"]
+    assert set(Event.objects.values_list("event_id", flat=True)) == {known.event_id, event.event_id}
+    assert Pending.objects.count() == 2
+
+
+def test_as_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = new()
+    fail_once(monkeypatch, "bury")
+    assert append_dead(event, "refused").status == "enqueued"
+    assert DeadLetter.objects.get().event.event_id == event.event_id
+    assert not Pending.objects.exists()

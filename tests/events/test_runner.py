@@ -1,0 +1,57 @@
+"""What a running worker does beside its batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from events.log.verify import Auditor
+from events.worker import runner
+from events.worker.fleet import Membership
+from events.worker.runner import Runner
+from events.worker.schedule import Schedule
+from events.worker.watermarks import LowWatermarks
+
+
+@pytest.fixture
+def without_database(monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """A worker that has nothing to do with a database."""
+
+    async def nothing(self: Runner) -> None: ...
+
+    for name in ("_join", "_beat", "_poll", "_decide"):
+        monkeypatch.setattr(Runner, name, nothing)
+    monkeypatch.setattr(runner, "Ear", lambda heard: SimpleNamespace(stop=lambda: None))
+    monkeypatch.setattr(Schedule, "wake", lambda self: None)
+    monkeypatch.setattr(Membership, "leave", lambda self: None)
+    return Runner(1)
+
+
+def test_a_running_worker_audits_its_watermarks_and_the_log(
+    without_database: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited: set[str] = set()
+
+    def audits(name: str) -> Callable[[Any], None]:
+        return lambda self: audited.add(name)
+
+    monkeypatch.setattr(runner, "AUDIT_EVERY", 0.001)
+    monkeypatch.setattr(LowWatermarks, "audit", audits("watermarks"))
+    monkeypatch.setattr(Auditor, "seconds_until_next", lambda self: 0.001)
+    monkeypatch.setattr(Auditor, "advance", audits("log"))
+
+    async def run() -> None:
+        running = asyncio.create_task(without_database.run())
+        for _ in range(200):
+            if audited == {"watermarks", "log"}:
+                break
+            await asyncio.sleep(0.01)
+        without_database.stop()
+        await running
+
+    asyncio.run(run())
+    assert audited == {"watermarks", "log"}

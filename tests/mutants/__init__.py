@@ -1,0 +1,1 @@
+"""Production code without one of its rules: `make mutants` shows that a test misses each."""
