@@ -1,4 +1,4 @@
-"""How many batches at once a worker process should run: fixed numbers, and the worker's own adaptation."""
+"""How many batches at once a worker process should run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.contestant import race
 from benchmarks.figures import median
-from benchmarks.ours import Ours, OursWithFixedConcurrency
+from benchmarks.ours import Ours, OursWithConcurrency
 from benchmarks.scale import Scale
 from benchmarks.server import Server
 
@@ -22,9 +22,8 @@ def measure(server: Server, scale: Scale) -> dict[str, Any]:
     for _ in range(scale.rounds):
         for applied in (False, True):
             contestants: dict[str, Ours] = {
-                str(number): OursWithFixedConcurrency(url, number, applied=applied) for number in CONCURRENCIES
+                str(number): OursWithConcurrency(url, number, applied=applied) for number in CONCURRENCIES
             }
-            contestants["adaptive"] = Ours(url, applied=applied)
             for processes in PROCESSES:
                 for concurrency, ours in contestants.items():
                     run = race(server, ours, scale.concurrency, processes)

@@ -26,7 +26,8 @@ from benchmarks.server import Server, row
 RATE = 7_000  # events per second
 CONNECTIONS = (32, 256)
 FINISHED = """select e.event_id::text, extract(epoch from b.finished_at)::float8
- from events_batch b cross join unnest(b.ids) as done (id) join events_event e on e.id = done.id"""
+ from events_batch b cross join unnest(coalesce(b.ids, array[b.last_id])) as done (id)
+ join events_event e on e.id = done.id"""
 
 Run = dict[str, float]
 

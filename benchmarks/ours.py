@@ -19,7 +19,8 @@ class Ours:
     table = "events_pending"
     log = "events_event"
     latency = """select extract(epoch from b.finished_at - e.received_at), e.received_at
- from events_batch b cross join unnest(b.ids) as done (id) join events_event e on e.id = done.id"""
+ from events_batch b cross join unnest(coalesce(b.ids, array[b.last_id])) as done (id)
+ join events_event e on e.id = done.id"""
 
     def __init__(self, url: str, *, applied: bool, name: str = "rhiz") -> None:
         self.url = url
@@ -30,7 +31,7 @@ class Ours:
     @property
     def finished(self) -> str:
         return (
-            "select sum(cardinality(ids)), extract(epoch from max(finished_at)) from events_batch"
+            "select sum(coalesce(cardinality(ids), 1)), extract(epoch from max(finished_at)) from events_batch"
             f" where last_id > {self.history}"
         )
 
@@ -80,12 +81,12 @@ class Ours:
         )
 
 
-class OursWithFixedConcurrency(Ours):
-    """The same with a fixed number of batches at once: see benchmarks/fixed_worker.py."""
+class OursWithConcurrency(Ours):
+    """The same with another number of batches at once than the default."""
 
     def __init__(self, url: str, concurrency: int, *, applied: bool) -> None:
         super().__init__(url, applied=applied)
         self.concurrency = concurrency
 
-    def command(self) -> list[str]:
-        return [PYTHON, "-m", "benchmarks.fixed_worker", str(self.concurrency)]
+    def follow_command(self) -> list[str]:
+        return [*super().follow_command(), "--workers", str(self.concurrency)]

@@ -43,8 +43,7 @@ create index on limits.pending (lane, priority desc, available_at) where availab
 create index on limits.pending (key, id) where available_at is not null or suspect;
 create index on limits.pending (id) where suspect;
 create table limits.batch (
-  last_id bigint primary key, first_id bigint not null, finished_at timestamptz not null, ids bigint[] not null);
-create index on limits.batch (finished_at);
+  last_id bigint primary key, first_id bigint not null, finished_at timestamptz not null, ids bigint[]);
 create table limits.lane (id smallint primary key);
 insert into limits.lane select generate_series(0, 63);
 create table limits.relationship (
@@ -85,7 +84,8 @@ COMPLETE = """with gone as (
   delete from limits.pending where ctid = any(%s::tid[]) and id = any(%s::bigint[]) returning id
  ), batch as (
   insert into limits.batch (last_id, first_id, finished_at, ids)
-  select max(id), min(id), clock_timestamp(), array_agg(id) from gone)
+  select max(id), min(id), clock_timestamp(),
+   case when count(*) > 1 then array_agg(id) end from gone)
  select count(*) from gone"""
 PENDING = "select exists (select 1 from limits.pending)"
 
@@ -94,9 +94,10 @@ class RawLimit:
     """The raw limit as a contestant: `applied` upserts relationships, else events have no effect."""
 
     table = "limits.pending"
-    finished = "select sum(cardinality(ids)), extract(epoch from max(finished_at)) from limits.batch"
+    finished = "select sum(coalesce(cardinality(ids), 1)), extract(epoch from max(finished_at)) from limits.batch"
     latency = """select extract(epoch from b.finished_at - e.received_at), e.received_at
- from limits.batch b cross join unnest(b.ids) as done (id) join limits.event e on e.id = done.id"""
+ from limits.batch b cross join unnest(coalesce(b.ids, array[b.last_id])) as done (id)
+ join limits.event e on e.id = done.id"""
 
     def __init__(self, url: str, *, applied: bool) -> None:
         self.url = url

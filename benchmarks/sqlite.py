@@ -20,7 +20,7 @@ from benchmarks.scale import Scale
 from benchmarks.server import Server
 from benchmarks.workload import RELATIONSHIP
 
-FINISHED = "select finished_at, json_array_length(ids) from events_batch order by finished_at, last_id"
+FINISHED = "select finished_at, coalesce(json_array_length(ids), 1) from events_batch order by finished_at, last_id"
 BUSY = "select min(finished_at), max(finished_at) from events_batch where first_id <= {deep}"
 APPEND_PAUSE = 0.005  # seconds between two appends of the process beside the worker
 

@@ -20,8 +20,8 @@ from django.db.models.functions import Now
 from events.clock import database_now
 from events.conf import conf
 from events.dead_letters import Filter
-from events.log import dialect
 from events.log.dead_letters import discard, requeue
+from events.log.fetch import set_transaction_limits
 from events.models import BulkAction, DeadLetter
 from events.stats import pending_count
 
@@ -96,7 +96,7 @@ def run_batch() -> bool:
         return False
     with transaction.atomic():
         # A process that hangs here loses the row when the server ends its transaction, as with lanes.
-        dialect().set_transaction_limits(conf.batch_timeout)
+        set_transaction_limits(conf.batch_timeout)
         if connection.features.has_select_for_update_skip_locked:
             actions = actions.select_for_update(skip_locked=True)
         for action in actions.order_by("id"):

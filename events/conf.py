@@ -15,7 +15,7 @@ class EventConf:
     """One field a setting: `lanes` is `EVENT_LANES`, and so on."""
 
     lanes: int = 64
-    workers: int = 10
+    workers: int = 4
     batch_size: int = 300
     queue_capacity: int = 100_000
     max_retries: int = 3

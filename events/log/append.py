@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,13 +12,14 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from events.envelope import NewEvent, from_mapping
-from events.log import dialect
 from events.log.append_protocol import Append, Appended, FetchDigests, Insert, JustPruned, document
+from events.log.database import array, changed, failing_fast, instant, microseconds_now, run
 from events.log.errors import LOCK_TIMEOUT, is_transient, sqlstate
-from events.models import Event
-from events.reasons import reason_of
 from events.wakeup import notify
 
+PATIENCE = "5ms"  # for which a split append waits for an event_id that an open transaction holds
+# Seconds before an append is repeated that lost to a deadlock, or found the file locked: a third of a worker's pause.
+PAUSE = {"postgresql": 0.01, "sqlite": 0.001}
 REPEAT_FOR = 20.0  # seconds that an append is repeated which lost to a deadlock or to another writer
 
 
@@ -39,21 +41,6 @@ async def aappend(events: Mapping[str, Any] | NewEvent | Iterable[Mapping[str, A
     return await sync_to_async(append)(events)
 
 
-def append_dead(event: NewEvent, error: str) -> Appended:
-    """Append an event that can never be applied, as a dead letter with this error, in one transaction.
-
-    For sources that must not lose what they can't read. A duplicate changes nothing.
-    """
-
-    def bury(appended: list[Appended]) -> None:
-        if appended[0].status == "enqueued":
-            ids = list(Event.objects.filter(event_id=event.event_id).values_list("pk", flat=True))
-            dialect().bury(ids, error=error, reason=reason_of("", error))
-
-    [appended] = append_new([event], then=bury)
-    return appended
-
-
 def append_new(
     events: Iterable[NewEvent],
     *,
@@ -65,14 +52,13 @@ def append_new(
     In one transaction, the caller's where there is one; `then` is called in it. Where they `may_split` and the caller
     has no transaction, events that meet a lock don't hold the others up: see `events.log.append_protocol`.
     """
-    append = Append(list(events), may_split=may_split and dialect().SPLITS and not connection.in_atomic_block)
+    append = Append(list(events), may_split=may_split and _splits())
     if not append.events:
         return []
     if connection.in_atomic_block:
         return _append_once(append, then)
-    log = dialect()
     end = time.monotonic() + REPEAT_FOR
-    with log.failing_fast():
+    with failing_fast():
         while True:
             try:
                 return _append_once(append, then)
@@ -80,7 +66,7 @@ def append_new(
                 lost = isinstance(error, JustPruned) or is_transient(error, lost_connection=False)
                 if not lost or time.monotonic() > end:
                     raise
-                time.sleep(log.PAUSE)
+                time.sleep(PAUSE[connection.vendor])
 
 
 def _append_once(append: Append, then: Callable[[list[Appended]], None]) -> list[Appended]:
@@ -98,7 +84,6 @@ def _append_once(append: Append, then: Callable[[list[Appended]], None]) -> list
 
 def _run(append: Append) -> list[Appended]:
     """Run an append's steps in the transaction that is open; without one, each in its own."""
-    log = dialect()
     steps = append.steps()
     answer: Any = None
     try:
@@ -107,8 +92,7 @@ def _run(append: Append) -> list[Appended]:
             if isinstance(step, Insert):
                 answer = _insert(step, impatient=append.may_split)
             elif isinstance(step, FetchDigests):
-                found = log.digests(list(map(str, step.event_ids)))
-                answer = {UUID(event_id): digest for event_id, digest in found.items()}
+                answer = _digests(step.event_ids)
             else:
                 time.sleep(step.seconds)
     except StopIteration as end:
@@ -117,10 +101,26 @@ def _run(append: Append) -> list[Appended]:
 
 
 def _insert(step: Insert, *, impatient: bool) -> set[UUID] | None:
-    log = dialect()
+    text = document(step.events, instant)
+    if connection.vendor == "sqlite":
+        rows = run("append", document=text, microseconds=microseconds_now())
+        changed("append_pending", ids=array(id_ for id_, _ in rows))
+        return {UUID(event_id) for _, event_id in rows}
     try:
-        return {UUID(event_id) for event_id in log.append(document(step.events, log.instant), impatient=impatient)}
+        return {event_id for (event_id,) in run("append", document=text, patience=PATIENCE if impatient else None)}
     except OperationalError as error:
         if not (impatient and sqlstate(error) == LOCK_TIMEOUT):
             raise
         return None
+
+
+def _digests(event_ids: Iterable[UUID]) -> dict[UUID, str]:
+    if connection.vendor == "sqlite":
+        wanted = json.dumps([event_id.hex for event_id in event_ids])
+        return {UUID(event_id): digest for event_id, digest in run("digests", event_ids=wanted)}
+    return dict(run("digests", event_ids=array(event_ids)))
+
+
+def _splits() -> bool:
+    """Whether an append may be split here: SQLite's one writer holds everything, and a transaction is one."""
+    return connection.vendor == "postgresql" and not connection.in_atomic_block

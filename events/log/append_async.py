@@ -15,13 +15,13 @@ import psycopg
 from django.db import connections
 
 from events.envelope import NewEvent
-from events.log.append import append_new
+from events.log.append import PATIENCE, PAUSE, append_new
 from events.log.append_protocol import Append, Appended, FetchDigests, JustPruned, Pause, Step, document
+from events.log.database import array, instant, statements
 from events.log.errors import is_transient
-from events.log.postgres.append import APPEND_OR_LOCKED, DIGESTS, PAUSE
-from events.log.postgres.cursor import array, instant
 from events.wakeup import bare_parameters, notify
 
+[APPEND], [DIGESTS] = (statements(name, "postgresql") for name in ("append", "digests"))
 TIMEOUT = 10.0  # seconds for one append, connecting and repeating included; then its outcome is unknown
 ABANDONED = 3  # appends whose outcome the server still owes; beyond them none is begun
 CLOSING = 1.0  # seconds for abandoned appends to end once their lines are cut
@@ -116,7 +116,7 @@ class PostgresLog:
                 lost = isinstance(error, JustPruned) or is_transient(error, lost_connection=False)
                 if not lost or time.monotonic() > end:
                     raise
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(PAUSE["postgresql"])
 
     async def _run(self, connection: psycopg.AsyncConnection[Any], append: Append) -> list[Appended]:
         """Run an append's steps, each a transaction by itself: one round trip, where BEGIN and COMMIT make it three."""
@@ -175,12 +175,12 @@ async def _answer(connection: psycopg.AsyncConnection[Any], step: Step) -> Any:
     if isinstance(step, Pause):
         return await asyncio.sleep(step.seconds)
     if isinstance(step, FetchDigests):
-        cursor = await connection.execute(DIGESTS, (array(step.event_ids),))
+        cursor = await connection.execute(DIGESTS, {"event_ids": array(step.event_ids)})
         return dict(await cursor.fetchall())
     events = step.events
     text = await asyncio.to_thread(_document, events) if len(events) > LARGE else _document(events)
     try:
-        cursor = await connection.execute(APPEND_OR_LOCKED, (text,))
+        cursor = await connection.execute(APPEND, {"document": text, "patience": PATIENCE})
     except psycopg.errors.LockNotAvailable:
         return None
     # Where all are new, which ones need not be read.

@@ -67,7 +67,7 @@ Steps = Generator[Step, Any, list[Appended]]
 
 
 class Row(msgspec.Struct, omit_defaults=True):
-    """One event as the APPEND statements unfold it. A document has thousands of rows: short names."""
+    """One event as the `append` statements unfold it. A document has thousands of rows: short names."""
 
     i: UUID
     t: str
@@ -185,7 +185,7 @@ class Append:
 
 
 def document(events: Sequence[NewEvent], instant: Callable[[datetime], str]) -> str:
-    """The events as one JSON document, for the APPEND statements; `instant` writes a moment as the database does."""
+    """The events as one JSON document, for the `append` statements; `instant` writes a moment as the database does."""
     rows = [
         Row(
             e.event_id,

@@ -7,29 +7,53 @@ from typing import Any
 
 from django.db import transaction
 
-from events.log import dialect
+from events.envelope import NewEvent
+from events.log.append import append_new
+from events.log.append_protocol import Appended
+from events.log.database import array, changed
 from events.models import DeadLetter, Event
+from events.reasons import reason_of
 from events.wakeup import notify
 
 CHUNK = 500  # rows changed in one statement: short locks, whatever the number asked for
 
 
+def append_dead(event: NewEvent, error: str) -> Appended:
+    """Append an event that can never be applied, as a dead letter with this error, in one transaction.
+
+    For sources that must not lose what they can't read. A duplicate changes nothing.
+    """
+
+    def bury_new(appended: list[Appended]) -> None:
+        if appended[0].status == "enqueued":
+            ids = list(Event.objects.filter(event_id=event.event_id).values_list("pk", flat=True))
+            bury(ids, error=error, reason=reason_of("", error))
+
+    [appended] = append_new([event], then=bury_new)
+    return appended
+
+
 def requeue(ids: Iterable[int]) -> int:
     """Make dead events pending again, with all their attempts before them; the number that were still dead."""
-    changed = sum(dialect().requeue(chunk) for chunk in _chunks(ids))
-    if changed:
+    requeued = sum(changed("requeue", ids=array(chunk)) for chunk in _chunks(ids))
+    if requeued:
         transaction.on_commit(notify)
-    return changed
+    return requeued
 
 
 def discard(ids: Iterable[int], *, note: str = "") -> int:
     """Discard dead events, saying why in `note`; the number that were still dead."""
-    return sum(dialect().discard(chunk, note) for chunk in _chunks(ids))
+    return sum(changed("discard", ids=array(chunk), note=note) for chunk in _chunks(ids))
 
 
 def discard_pending(event: Event, note: str = "") -> bool:
     """Discard a pending event; False if it is no longer pending. A worker that is applying it repeats its batch."""
-    return bool(dialect().bury([event.pk], discarded=True, note=note))
+    return bool(bury([event.pk], discarded=True, note=note))
+
+
+def bury(ids: Iterable[int], *, error: str = "", reason: str = "", discarded: bool = False, note: str = "") -> int:
+    """Make dead letters of pending events; the number that were still pending."""
+    return changed("bury", ids=array(ids), error=error, reason=reason, discarded=discarded, note=note)
 
 
 def amend(letter: DeadLetter, payload: dict[str, Any]) -> bool:

@@ -14,44 +14,12 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
+from events.log.database import run
 from events.models import Audit, Event
 
 CHUNK = 20_000  # ids verified in one statement
 PERIOD = 10.0  # seconds, about, between two chunks of the background audit, by whichever worker comes first
 EXAMPLES = 20  # ids kept
-
-# The ids of a range, each with the number of places that hold it. 100000 is events.models.batch.SPAN.
-PLACES = """
-select id, sum(places) from (
-    select e.id, 0 as places from events_event e where e.id > %(after)s and e.id <= %(upto)s
-    union all
-    select p.id, 1 from events_event e join events_pending p on p.key = e.key and p.id = e.id
-    where e.id > %(after)s and e.id <= %(upto)s
-    union all
-    select d.id, 1 from events_dead_letter d where d.id > %(after)s and d.id <= %(upto)s
-    union all
-    select {item}, 1 from events_batch b, {ids}
-    where b.last_id > %(after)s and b.last_id < %(upto)s + 100000 and b.first_id <= %(upto)s
-        and {item} > %(after)s and {item} <= %(upto)s
-) place group by id having sum(places) <> 1 order by id
-"""
-POSTGRESQL_PLACES = PLACES.format(item="item.id", ids="unnest(b.ids) as item (id)")
-SQLITE_PLACES = PLACES.format(item="item.value", ids="json_each(b.ids) item")
-
-# Lanes are numbered from 0; each comparison is a range at an end of an index.
-OUTSIDE = """
-select p.id from events_pending p where {kind} and p.lane < 0
-union all
-select p.id from events_pending p where {kind} and p.lane > (select coalesce(max(id), -1) from events_lane)
-"""
-OUTSIDE_ALL = " union all ".join(
-    OUTSIDE.format(kind=kind)
-    for kind in (
-        "p.available_at is null and not p.suspect",
-        "p.available_at is not null and not p.suspect",
-        "p.suspect",
-    )
-)
 
 
 class Fault(NamedTuple):
@@ -72,17 +40,13 @@ def verify(after: int = 0) -> Iterator[tuple[int, list[Fault]]]:
 
 def verify_range(after: int, upto: int) -> list[Fault]:
     """The faults among the events with `after` < id <= `upto`, as one statement sees them."""
-    with connection.cursor() as cursor:
-        statement = POSTGRESQL_PLACES if connection.vendor == "postgresql" else SQLITE_PLACES
-        cursor.execute(statement, {"after": after, "upto": upto})
-        return [Fault(id_, _problem(places)) for id_, places in cursor.fetchall()]
+    return [Fault(id_, _problem(places)) for id_, places in run("places", after=after, upto=upto)]
 
 
 def outside_lanes() -> list[Fault]:
     """The pending events of lanes that don't exist: no worker would fetch them."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"select id from ({OUTSIDE_ALL}) outside limit {EXAMPLES}")
-        return [Fault(id_, "pending in a lane that does not exist") for (id_,) in cursor.fetchall()]
+    rows = run("outside_lanes", examples=EXAMPLES)
+    return [Fault(id_, "pending in a lane that does not exist") for (id_,) in rows]
 
 
 class Auditor:

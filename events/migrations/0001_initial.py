@@ -69,10 +69,10 @@ def complete_schema(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) ->
     if schema_editor.connection.vendor == "postgresql":
         for statement in (*EVENT_ID.split(";"), AUTOVACUUM, COLLATION):
             schema_editor.execute(statement)
-        found = BATCH.format(columns="c.*", contains="e.id = any(c.ids)")
+        found = BATCH.format(columns="c.*", contains="e.id = any(coalesce(c.ids, array[c.last_id]))")
         state = STATE.format(strike=STRIKE, batch=f"lateral ({found})", of_event="true")
     else:
-        contains = "exists (select 1 from json_each(c.ids) where value = e.id)"
+        contains = "exists (select 1 from json_each(coalesce(c.ids, json_array(c.last_id))) where value = e.id)"
         found = BATCH.format(columns="c.last_id", contains=contains)
         state = STATE.format(strike=STRIKE, batch="events_batch", of_event=f"b.last_id = ({found})")
     schema_editor.execute(state, params=None)
@@ -176,7 +176,7 @@ class Migration(migrations.Migration):
                 ("first_id", models.BigIntegerField(help_text="the lowest of its ids")),
                 ("finished_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("worker", models.CharField(blank=True, default="", help_text="host and pid", max_length=300)),
-                ("ids", events.models.fields.IdsField()),
+                ("ids", events.models.fields.IdsField(help_text="null where there is only one", null=True)),
             ],
             options={
                 "verbose_name_plural": "batches",
@@ -476,10 +476,6 @@ class Migration(migrations.Migration):
                 related_name="failures",
                 to="events.event",
             ),
-        ),
-        migrations.AddIndex(
-            model_name="batch",
-            index=models.Index(fields=["finished_at"], name="events_batch_time"),
         ),
         migrations.AddField(
             model_name="bulkaction",

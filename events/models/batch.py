@@ -17,11 +17,15 @@ class Batch(models.Model):
     first_id = models.BigIntegerField(help_text="the lowest of its ids")
     finished_at = models.DateTimeField(default=timezone.now)
     worker = models.CharField(max_length=300, default="", blank=True, help_text="host and pid")
-    ids = IdsField()
+    ids = IdsField(null=True, help_text="null where there is only one")
 
     class Meta:
-        indexes = [models.Index(fields=["finished_at"], name="events_batch_time")]
         verbose_name_plural = "batches"
 
     def __str__(self) -> str:
         return f"batch of events {self.first_id} to {self.last_id}"
+
+    @property
+    def all_ids(self) -> list[int]:
+        """The ids of its events."""
+        return self.ids or [self.last_id]

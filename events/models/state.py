@@ -8,7 +8,7 @@ from events.models.event import Event
 
 
 class EventState(models.Model):
-    """One row for each event. The view's SQL is in `events.log.*.state`, and pasteable into psql.
+    """One row for each event. The view's SQL is in the migration.
 
     `attempts` counts the times that the event was applied, with success or not; of a done event, its kept failures
     and the attempt that succeeded. `error` is that of a dead letter, else of the newest failed attempt.

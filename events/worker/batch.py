@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
@@ -19,11 +19,12 @@ from cachecore import gathering
 from events.conf import conf
 from events.exceptions import EventError
 from events.latency import Latencies, observed
-from events.log import dialect
+from events.log.complete import complete, count, fail, snooze_blocked
 from events.log.entry import Entry
 from events.log.errors import STATEMENT_TOOK_TOO_LONG, is_transient, sqlstate
+from events.log.fetch import any_ready, entries, fetch, fetch_suspect, lock_lanes, lock_these, set_transaction_limits
 from events.retry import wait_before_retry
-from events.worker.bisection import Bisection, Failure, Outcome
+from events.worker.bisection import Bisection, Failure, NeedsIsolation, Outcome
 from events.worker.error_record import ErrorRecord
 from events.worker.identity import worker_name
 
@@ -59,6 +60,7 @@ class BatchRequest:
     avoid: tuple[int, ...] = ()  # lanes that are left out
     only: frozenset[int] | None = None
     suspect: int | None = None  # the id of the one event that this batch is about
+    isolate: bool = False  # from the start: failures are to be expected
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class Result:
     failed: int = 0
     snoozed: int = 0
     seconds: float = 0.0
+    isolated: bool = False  # its events were applied so that each fails alone
     ids: list[int] = field(default_factory=list)
     latencies: Latencies = field(default_factory=dict)  # of what was done
     outcome: Outcome = field(default_factory=Outcome)
@@ -110,24 +113,45 @@ def run_batch(
     Raises ConcurrentUpdate, CommitFailed, BatchTimeout, or a transient database error; then nothing of the batch is in
     the database.
     """
+    if request.suspect is None and not any_ready():
+        return Result()
+    try:
+        return _run_batch(request, on_fetched, repeated)
+    except _LanesNeedIsolation as error:
+        return _run_batch(replace(request, isolate=True, lanes=error.lanes), on_fetched, repeated)
+
+
+class _LanesNeedIsolation(EventError):
+    """A batch of these lanes failed as a whole."""
+
+    def __init__(self, lanes: tuple[int, ...]) -> None:
+        super().__init__("a batch failed and is applied again, isolating")
+        self.lanes = lanes
+
+
+def _run_batch(
+    request: BatchRequest,
+    on_fetched: Callable[[tuple[int, ...], int], None],
+    repeated: Callable[[tuple[int, ...]], bool],
+) -> Result:
     started = time.monotonic()
-    log = dialect()
-    result = Result()
-    if request.suspect is None and not log.any_ready():
-        return result
+    result = Result(isolated=request.isolate)
     batch: _Batch | None = None
     try:
         with transaction.atomic():
-            batch = _lock_and_fetch(log, request)
+            batch = _lock_and_fetch(request)
             result.lanes = batch.lanes
             if batch.read:
                 on_fetched(batch.lanes, len(batch.entries))
                 with gathering():
-                    outcome = Bisection(_wait_for, count_transient=repeated(batch.lanes)).apply(batch.entries)
-                result.snoozed, finished = _record(log, batch, outcome)
+                    bisection = Bisection(_wait_for, isolate=request.isolate, count_transient=repeated(batch.lanes))
+                    outcome = bisection.apply(batch.entries)
+                result.snoozed, finished = _record(batch, outcome)
                 result.read = batch.read
                 result.done, result.failed = len(outcome.done), len(outcome.failed)
                 result.outcome = outcome
+    except NeedsIsolation as error:
+        raise _LanesNeedIsolation(result.lanes) from error
     except EventError:
         raise
     except Exception as error:
@@ -135,8 +159,10 @@ def run_batch(
             raise BatchTimeout([entry.id for entry in batch.entries]) from error
         if batch is None or is_transient(error):
             raise
+        if not request.isolate:
+            raise _LanesNeedIsolation(result.lanes) from error
         if len(batch.entries) == 1:
-            result.outcome = Outcome(failed=[_fail_alone(log, batch, error)])
+            result.outcome = Outcome(failed=[_fail_alone(batch, error)])
             result.read, result.done, result.failed = 1, 0, 1
         else:
             raise CommitFailed(str(error)) from error
@@ -148,45 +174,35 @@ def run_batch(
 
 def peek_batch(request: BatchRequest) -> Result:
     """What a batch would apply now: its lanes and the ids of its events. Reads no payload, and locks nothing after."""
-    log = dialect()
-    if not log.any_ready():
+    if not any_ready():
         return Result()
     with transaction.atomic():
-        log.set_transaction_limits(conf.batch_timeout)
-        lanes = _lock(log, request)
-        rows = log.peek(lanes, request.limit, request.watermarks, by_age=request.by_age) if lanes else []
+        set_transaction_limits(conf.batch_timeout)
+        lanes = _lock(request)
+        rows = fetch(lanes, request.limit, request.watermarks, by_age=request.by_age, only=()) if lanes else []
     applicable, _ = _applicable(rows, None)
     return Result(lanes=tuple(lanes), read=len(rows), ids=[row[0] for row in applicable])
 
 
-def _lock(log: Any, request: BatchRequest) -> list[int]:
-    lanes: list[int]
+def _lock(request: BatchRequest) -> list[int]:
     if request.lanes:
-        lanes = log.lock_these(request.lanes)
-    else:
-        lanes = log.lock_lanes(request.share, request.watermarks, by_age=request.by_age, avoid=request.avoid)
-    return lanes
+        return lock_these(request.lanes)
+    return lock_lanes(request.share, request.watermarks, by_age=request.by_age, avoid=request.avoid)
 
 
-def _lock_and_fetch(log: Any, request: BatchRequest) -> _Batch:
-    log.set_transaction_limits(conf.batch_timeout)
-    lanes = _lock(log, request)
+def _lock_and_fetch(request: BatchRequest) -> _Batch:
+    set_transaction_limits(conf.batch_timeout)
+    lanes = _lock(request)
     batch = _Batch(lanes=tuple(lanes))
     if not lanes:
         return batch
     if request.suspect is not None:
-        rows = log.fetch_suspect(request.suspect)
-        batch.read = len(rows)
-        batch.entries = [log.entry(row) for row in rows]
-        return batch
-    fetch = log.fetch if request.only is None else log.peek
-    rows = fetch(lanes, request.limit, request.watermarks, by_age=request.by_age)
+        rows = applicable = fetch_suspect(request.suspect)
+    else:
+        rows = fetch(lanes, request.limit, request.watermarks, by_age=request.by_age, only=request.only)
+        applicable, batch.blockers = _applicable(rows, request.only)
     batch.read = len(rows)
-    applicable, batch.blockers = _applicable(rows, request.only)
-    if request.only is not None and applicable:
-        applicable = log.read([row[1] for row in applicable], [row[0] for row in applicable])
-        applicable.sort(key=_id)
-    batch.entries = [log.entry(row) for row in applicable]
+    batch.entries = entries(applicable)
     return batch
 
 
@@ -214,13 +230,13 @@ def _applicable(
     return applicable, blockers
 
 
-def _record(log: Any, batch: _Batch, outcome: Outcome) -> tuple[int, int]:
+def _record(batch: _Batch, outcome: Outcome) -> tuple[int, int]:
     """Write what became of the batch's events beside their effects; how many were snoozed, and when others ended."""
     finished = failed = 0
     if outcome.failed:
-        failed = log.fail(_document(outcome.failed), worker_name())
+        failed = fail(_document(outcome.failed), worker_name())
     if outcome.done or failed:
-        deleted, finished = log.complete(outcome.done, batch.lanes[0], failed, worker_name())
+        deleted, finished = complete(outcome.done, batch.lanes[0], failed, worker_name())
         if deleted != len(outcome.done):
             raise ConcurrentUpdate("a pending row of the batch was changed while it was applied")
     blockers = batch.blockers
@@ -229,17 +245,17 @@ def _record(log: Any, batch: _Batch, outcome: Outcome) -> tuple[int, int]:
         blocked = {entry.key for entry in outcome.skipped}
         retried = (failure.entry for failure in outcome.failed if failure.wait is not None)
         blockers = blockers + [{"key": entry.key, "id": entry.id} for entry in retried if entry.key in blocked]
-    snoozed = log.snooze_blocked(json.dumps(blockers), SNOOZED_AT_ONCE) if blockers else 0
+    snoozed = snooze_blocked(json.dumps(blockers), SNOOZED_AT_ONCE) if blockers else 0
     return int(snoozed), finished
 
 
-def _fail_alone(log: Any, batch: _Batch, error: Exception) -> Failure:
+def _fail_alone(batch: _Batch, error: Exception) -> Failure:
     """Record the failure of a single event whose own transaction could not be committed."""
     [entry] = batch.entries
     failure = Failure(entry, ErrorRecord.of(error), _wait_for(entry.attempts + 1))
     with transaction.atomic():
-        failed = log.fail(_document([failure]), worker_name())
-        log.count(batch.lanes[0], failed=failed)
+        failed = fail(_document([failure]), worker_name())
+        count(batch.lanes[0], failed=failed)
     return failure
 
 

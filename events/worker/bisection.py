@@ -1,13 +1,18 @@
-"""Isolate the events of a batch that fail: it is halved until each stands alone."""
+"""Apply a batch, and isolate the events in it that fail: it is halved until each stands alone.
+
+Failures are seldom and savepoints cost three round trips, so a batch is first applied without: when it fails, all of it
+is rolled back and applied again, isolating.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
-from events.exceptions import PermanentError
+from events.exceptions import EventError, PermanentError
 from events.log.entry import Entry
 from events.log.errors import is_transient, may_be_the_events_own
 from events.worker import rounds
@@ -32,14 +37,22 @@ class Outcome:
     skipped: list[Entry] = field(default_factory=list)
 
 
+class NeedsIsolation(EventError):
+    """A batch that was applied as a whole failed: some of its events, and it is not known which."""
+
+
 class Bisection:
     """One batch on its way through the processors.
 
+    With `isolate` each event fails alone; without, any failure raises NeedsIsolation.
     `wait_for(attempts)` says how long an event waits after so many failed attempts, None if no attempt is left. With
     `count_transient` a transient error that may be the event's own counts as its failure: it was repeated in vain.
     """
 
-    def __init__(self, wait_for: Callable[[int], float | None], *, count_transient: bool = False) -> None:
+    def __init__(
+        self, wait_for: Callable[[int], float | None], *, isolate: bool = True, count_transient: bool = False
+    ) -> None:
+        self.isolate = isolate
         self.count_transient = count_transient
         self.wait_for = wait_for
         self.outcome = Outcome()
@@ -69,13 +82,16 @@ class Bisection:
         if not entries:
             return
         try:
-            with transaction.atomic():
+            with transaction.atomic() if self.isolate else nullcontext():
                 rounds.apply(entries)
                 self._refuse_silent_rollback()
-                self._check_constraints()
+                if self.isolate:
+                    self._check_constraints()
         except BaseException as error:  # a processor may call sys.exit(): its event's failure, not the worker's end
             if not isinstance(error, PermanentError) and is_transient(error) and not self._counts(error):
                 raise
+            if not self.isolate:
+                raise NeedsIsolation from error
             if len(entries) == 1:
                 self._fail(entries[0], error)
                 return

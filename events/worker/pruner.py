@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -46,15 +47,17 @@ class Pruner:
 def prune(*, days: float | None = None, stopped: threading.Event | None = None) -> Iterator[int]:
     """Delete events that were done or discarded more than `days` ago (`EVENT_RETENTION_DAYS`); yields counts.
 
-    Walks the batches by their time, deletes the events of each and then the batch, so a requeued letter is kept as long
-    after it was done as any other event. Then walks the discarded letters by theirs.
+    Walks the batches by their ids, deletes the events of each that is old enough and then the batch, so a requeued
+    letter is kept as long after it was done as any other event. Ends at a chunk in which no batch is old enough and
+    whose last event was received after that time: ids are given in the order of receipt. Then walks the discarded
+    letters by their time.
     """
     stopped = stopped or threading.Event()
     before = timezone.now() - timedelta(days=conf.retention_days if days is None else days)
-    for delete in (_delete_batches, _delete_discarded):
+    for delete in (_Batches(before).delete, partial(_delete_discarded, before)):
         while True:
             started = time.monotonic()
-            deleted = delete(before)
+            deleted = delete()
             if deleted is None:
                 break
             yield deleted
@@ -62,20 +65,32 @@ def prune(*, days: float | None = None, stopped: threading.Event | None = None) 
                 return
 
 
-def _delete_batches(before: datetime) -> int | None:
-    """Delete the oldest batches from before `before`, with their events; how many events, None where there is none."""
-    with transaction.atomic():
-        rows = _locked(Batch.objects.filter(finished_at__lt=before).order_by("finished_at"))
-        batches: list[int] = []
-        ids: list[int] = []
-        for last_id, of_batch in rows.values_list("last_id", "ids")[:CHUNK]:
-            if ids and len(ids) + len(of_batch) > CHUNK:
-                break
-            batches.append(last_id)
-            ids += of_batch
-        _delete_events(ids)
-        Batch.objects.filter(pk__in=batches)._raw_delete("default")
-    return len(ids) if batches else None
+class _Batches:
+    """A walk over the batches from before a moment."""
+
+    def __init__(self, before: datetime) -> None:
+        self.before = before
+        self.last = 0
+
+    def delete(self) -> int | None:
+        """Delete the next batches that are old enough, with their events; how many events, None at the end."""
+        with transaction.atomic():
+            rows = list(_locked(Batch.objects.filter(last_id__gt=self.last).order_by("last_id"))[:CHUNK])
+            batches: list[int] = []
+            ids: list[int] = []
+            for batch in rows:
+                old = batch.finished_at < self.before
+                if old and ids and len(ids) + len(batch.all_ids) > CHUNK:
+                    break
+                self.last = batch.last_id
+                if old:
+                    batches.append(batch.last_id)
+                    ids += batch.all_ids
+            _delete_events(ids)
+            Batch.objects.filter(pk__in=batches)._raw_delete("default")
+            # Events that were requeued lie younger among older ones.
+            on = batches or (rows and Event.objects.filter(pk=self.last, received_at__lt=self.before).exists())
+        return len(ids) if on else None
 
 
 def _delete_discarded(before: datetime) -> int | None:

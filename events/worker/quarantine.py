@@ -8,7 +8,8 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from events.log import dialect
+from events.log import quarantine
+from events.log.dead_letters import bury
 from events.models import Attempt, Event
 from events.reasons import reason_of
 from events.worker.identity import worker_name
@@ -24,14 +25,13 @@ def mark_suspects(ids: Sequence[int], *, alone: bool, worker: str = "") -> None:
 
     `worker` is the name of that process; without one it is this.
     """
-    log = dialect()
     worker = worker or worker_name()
     with transaction.atomic():
         if not alone:
-            marked = log.mark_suspects(ids)
+            marked = quarantine.mark_suspects(ids)
             _keep_strikes(marked, f"it was one of {len(ids)} in its batch", worker)
             return
-        crashed = log.count_crashes(ids)
+        crashed = quarantine.count_crashes(ids)
         _keep_strikes(((id_, attempts) for id_, attempts, _ in crashed), "this event ran alone in it", worker)
         dead = [id_ for id_, _, crashes in crashed if crashes >= CRASHES_ALONE]
         if dead:
@@ -40,7 +40,7 @@ def mark_suspects(ids: Sequence[int], *, alone: bool, worker: str = "") -> None:
 
 def _mark_dead(ids: Sequence[int]) -> None:
     error = f"the worker process died or hung {CRASHES_ALONE} times while this event ran alone in it"
-    dialect().bury(ids, error=error, reason=reason_of("", error))
+    bury(ids, error=error, reason=reason_of("", error))
     for event_id in Event.objects.filter(pk__in=ids).values_list("event_id", flat=True):
         logger.error("event dead", event_id=str(event_id), error=error)
 

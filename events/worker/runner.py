@@ -16,8 +16,8 @@ from django.db import close_old_connections, connection, connections
 from events import bulk
 from events.conf import conf
 from events.history.keeping import Keeping
-from events.log import dialect
 from events.log.errors import is_contention, is_transient
+from events.log.quarantine import any_suspects
 from events.log.verify import Auditor
 from events.models import Lane
 from events.models.worker import HEARTBEAT
@@ -121,7 +121,7 @@ class Runner:
             self.schedule.pace.lanes = Lane.count()
             self.membership.join()
             self.membership.find_dead(newcomer=True)
-            self.schedule.suspects = dialect().any_suspects()
+            self.schedule.suspects = any_suspects()
             return self.membership.must_be_careful()
 
         while not self._stopping.is_set():
@@ -138,7 +138,7 @@ class Runner:
         def beat() -> tuple[bool, bool]:
             careful = self.membership.beat()
             self.membership.watermarks.look()
-            return careful, dialect().any_suspects()
+            return careful, any_suspects()
 
         while True:
             await asyncio.sleep(HEARTBEAT)

@@ -11,10 +11,9 @@ import structlog
 from django.db import connection
 
 from events.conf import conf
-from events.log import dialect
 from events.log.errors import is_transient
+from events.models import Pending
 from events.worker.batch import BatchRequest, BatchTimeout, CommitFailed, ConcurrentUpdate, Result
-from events.worker.crew import Crew
 from events.worker.outage import Outage
 from events.worker.pace import Pace
 from events.worker.steps import LaneFailed, Steps
@@ -25,11 +24,11 @@ logger = structlog.stdlib.get_logger(__name__)
 
 BREATH = 0.003  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
 CONTENTION_PAUSE = 0.01  # seconds before a step is repeated that lost against another transaction
-EVERY_TENTH = 10  # each so manieth step takes the lane with the oldest event, whatever its priority
+EVERY_TENTH = 10  # one step in so many takes the lane with the oldest event, whatever its priority
 
 
 class Schedule:
-    """As few steps at once as the work needs: one, and one more for each batch that came full, as `Crew` allows.
+    """As few batches at once as the work needs: one, and one more for each batch that came full, up to `slots`.
 
     Sets `stopping` itself where it is to `drain` the log and nothing is pending anywhere. Calls come from the loop.
     """
@@ -53,7 +52,7 @@ class Schedule:
         self.drain = drain
         self.one_writer = connection.vendor == "sqlite"
         self.pace = Pace(conf.lanes, conf.batch_size, conf.batch_timeout)
-        self.crew = Crew(slots)
+        self.slots = slots
         self.running = 0
         self.careful = False  # one step at a time, announced
         self.suspects = False  # there are events that run alone
@@ -73,7 +72,7 @@ class Schedule:
     def _start(self, wanted: int) -> None:
         """Start up to `wanted` more steps."""
         alone = self.careful or self.suspects
-        while wanted > 0 and self.running < (1 if alone else self.crew.size):
+        while wanted > 0 and self.running < (1 if alone else self.slots):
             if self._paused or self.stopping.is_set():
                 return
             wanted -= 1
@@ -132,11 +131,6 @@ class Schedule:
             return 1
         self.work.add(result.done, result.failed, result.latencies)
         full = self.pace.took(result.read, limit, result.seconds)
-        if full:
-            self.crew.full_batch(result.read, self.work.progressed)
-        else:
-            self.crew.partial_batch()
-        self.work.crew = self.crew.size
         return 2 if full else 1
 
     def _seconds_for(self, error: Exception) -> float:
@@ -158,7 +152,7 @@ class Schedule:
 
     async def _end_if_drained(self) -> None:
         try:
-            if not await self.threads.run(dialect().any_pending):
+            if not await self.threads.run(Pending.objects.exists):
                 self.stopping.set()
                 return
         except Exception as error:

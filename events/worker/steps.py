@@ -8,14 +8,16 @@ from dataclasses import replace
 from django.db import connection
 
 from events.exceptions import EventError
-from events.log import dialect
 from events.log.errors import is_transient
+from events.log.quarantine import suspects
 from events.worker.batch import BatchRequest, BatchTimeout, ConcurrentUpdate, Result, peek_batch, run_batch
 from events.worker.fleet import Membership
 from events.worker.lane_failures import LaneFailures
 from events.worker.lines import tell
 from events.worker.quarantine import mark_suspects
 from events.worker.watchdog import Watchdog
+
+ISOLATED = 16  # batches after one with a failure
 
 
 class LaneFailed(EventError):
@@ -29,6 +31,7 @@ class Steps:
         self.membership = membership
         self.watchdog = watchdog
         self.failures = failures
+        self._isolate = 0  # batches that are isolated from the start
 
     def ordinary(self, request: BatchRequest) -> Result:
         """Run a batch.
@@ -59,6 +62,8 @@ class Steps:
             self.failures.failed(lanes, error, time.monotonic() - began)
             raise LaneFailed(str(error)) from error
         self.failures.succeeded(result.lanes)
+        # What fails seldom comes alone: some batches are isolated from the start, and not applied twice.
+        self._isolate = ISOLATED if result.isolated and result.failed else max(0, self._isolate - 1)
         tell(result.outcome)
         return result
 
@@ -77,7 +82,7 @@ class Steps:
 
     def suspect(self) -> Result:
         """Apply one suspect, announced and alone. The caller sees to it that no other batch runs in this process."""
-        for event, lane in dialect().suspects():
+        for event, lane in suspects():
             try:
                 result = self._announced(BatchRequest(share=1, limit=1, lanes=(lane,), suspect=event), [event])
             except ConcurrentUpdate:
@@ -97,7 +102,8 @@ class Steps:
     def _current(self, request: BatchRequest) -> BatchRequest:
         """The request with its connection's watermarks; for a failing lane alone, or for the others."""
         connection.ensure_connection()
-        request = replace(request, watermarks=self.membership.watermarks.current())
+        watermarks = self.membership.watermarks.current()
+        request = replace(request, watermarks=watermarks, isolate=self._isolate > 0)
         if request.lanes:
             return request
         due = self.failures.take_due()

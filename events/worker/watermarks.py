@@ -7,8 +7,8 @@ and a fetch that starts there walks over all of them: 2.0 -> 7.5 ms in 40 s at 1
 An id is given out before its transaction commits, however late that is. So an id is safe once every transaction that
 may have drawn it, or a smaller one, has ended:
 
-1. A transaction has its xid before it draws an id (the column's default and APPEND see to it). A row whose id was given
-   is not ready but due, and needs no watermark.
+1. A transaction has its xid before it draws an id (the default of `id` and `append` see to it). A row whose id
+   was given is not ready but due, and needs no watermark.
 2. v, the sequence's last value, is read first; then X, the xid of a transaction of its own. v is safe once a later
    snapshot's xmin is at least X: whoever drew an id up to v had an xid below X, and has ended.
 3. The smallest ready ids are read after that. A priority's watermark is the smaller of its smallest ready id - 1 and
@@ -30,7 +30,8 @@ import structlog
 from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 
-from events.log import dialect
+from events.log import watermark
+from events.log.fetch import set_transaction_limits
 from events.worker.batch import NO_WATERMARKS
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -74,8 +75,7 @@ class LowWatermarks:
         connection.ensure_connection()
         with self._lock:
             generation = self._generation
-        log = dialect()
-        horizon, server_started = log.horizon()
+        horizon, server_started = watermark.horizon()
         sample, last_id, safe = self._waiting, self._last.last_id, self._safe
         if server_started != self._server_started:
             self._server_started = server_started
@@ -85,13 +85,13 @@ class LowWatermarks:
             safe, sample = max(safe, sample.last_id), None
         last = self._last
         if sample is None:
-            last_id = log.last_id()
+            last_id = watermark.last_id()
             if last_id != safe or last_id < last.last_id:
-                last = sample = Sample(last_id, log.xid())
+                last = sample = Sample(last_id, watermark.xid())
         if last.last_id < self._last.last_id or last.xid < self._last.xid:
             self.reset()
             return
-        lowest = log.lowest_ready(self._at)
+        lowest = watermark.lowest_ready(self._at)
         at = tuple(safe if ready is None else min(ready - 1, safe) for ready in lowest)
         with self._lock:
             if generation == self._generation:
@@ -102,10 +102,9 @@ class LowWatermarks:
         at = self.current()
         if connection.vendor != "postgresql" or at == NO_WATERMARKS:
             return
-        log = dialect()
         with transaction.atomic():
-            log.set_transaction_limits(AUDIT_TIMEOUT)
-            hidden = log.stranded(at)
+            set_transaction_limits(AUDIT_TIMEOUT)
+            hidden = watermark.stranded(at)
         if hidden:
             self.reset()
             logger.error("ready events below the low watermarks", ids=hidden, watermarks=at)

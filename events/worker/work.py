@@ -44,14 +44,10 @@ class _Past(NamedTuple):
 
 
 class Work:
-    """Counts events and busy seconds; `figures` also gives the last minute of each.
-
-    What is available is the time of the present crew: a step that would only slow the others is no spare one.
-    """
+    """Counts events and busy seconds; `figures` also gives the last minute of each."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self.crew = 1  # steps at once at present
         self.started = self.progressed = time.monotonic()
         self._lock = threading.Lock()
         self._in_hand: dict[int, tuple[float, tuple[int, ...], int]] = {}  # by thread: since when, lanes, events
@@ -104,7 +100,7 @@ class Work:
         """The counters now. Called once a heartbeat: the minute is counted in heartbeats."""
         with self._lock:
             now = time.monotonic()
-            self._available += (now - self._history[-1].at) * self.crew
+            self._available += (now - self._history[-1].at) * self.slots
             busy = self._busy + sum(now - began for began, _, _ in self._in_hand.values())
             present = _Past(now, self._processed, busy, self._available, tuple(self._latency))
             self._history.append(present)

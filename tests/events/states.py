@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 from model_bakery import baker
 
-from events.log import dialect
+from events.log.dead_letters import bury as bury_pending
 from events.models import Batch, DeadLetter, Event, Pending
 
 DIGEST = "0123456789abcdef" * 2  # of any content
@@ -71,5 +71,5 @@ def state_of(event: Event | int) -> Any:
 
 def bury(event: Event, error: str, reason: str = "") -> DeadLetter:
     """Make a dead letter of a pending event, as a worker does."""
-    dialect().bury([event.pk], error=error, reason=reason)
+    bury_pending([event.pk], error=error, reason=reason)
     return DeadLetter.objects.get(pk=event.pk)

@@ -19,10 +19,8 @@ from django.db import connection
 from events.envelope import NewEvent, from_mapping
 from events.log import append_async, append_protocol
 from events.log.append_async import OutcomeUnknownError, PostgresLog, TooManyAbandonedError
-from events.log.append_protocol import document
-from events.log.postgres.append import APPEND
-from events.log.postgres.cursor import instant
 from events.wakeup import bare_connection
+from tests.events.statements import append_in
 from tests.integration.conftest import ROOT
 from tests.servers import PostgreSQL
 
@@ -38,7 +36,7 @@ def held(*events: NewEvent) -> Iterator[psycopg.Connection[Any]]:
     """A transaction that has inserted these events and stays open."""
     with bare_connection() as session:
         session.autocommit = False
-        session.execute(APPEND, (document(list(events), instant),))
+        append_in(session, *events)
         yield session
         session.rollback()
 

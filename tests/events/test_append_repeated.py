@@ -10,10 +10,11 @@ import pytest
 from django.db import OperationalError
 
 from events.envelope import NewEvent, from_mapping
-from events.log import dialect
-from events.log.append import append_dead, append_new
+from events.log.append import append_new
+from events.log.dead_letters import append_dead
 from events.models import DeadLetter, Event, Pending
 from tests.events.conftest import ALICE
+from tests.events.statements import before
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,13 +25,11 @@ def new() -> NewEvent:
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Let a statement of the log lose to a deadlock at its first call."""
-    statement = getattr(dialect(), name)
 
-    def fail(*_: Any, **__: Any) -> Any:
-        monkeypatch.setattr(dialect(), name, statement)
+    def fail(parameters: dict[str, Any]) -> None:
         raise OperationalError from psycopg.errors.DeadlockDetected("once")
 
-    monkeypatch.setattr(dialect(), name, fail)
+    before(monkeypatch, name, fail)
 
 
 def test_with_a_duplicate_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,10 @@ from django.db import OperationalError, transaction
 from events.envelope import NewEvent, from_mapping
 from events.log import append_protocol
 from events.log.append import append_new
-from events.log.append_protocol import document
-from events.log.postgres.append import APPEND
-from events.log.postgres.cursor import instant
 from events.models import Event, Pending
 from events.wakeup import bare_connection
 from tests.events.conftest import ALICE, BOB, Background
+from tests.events.statements import append_in
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -38,7 +36,7 @@ def holder(blocked: NewEvent, monkeypatch: pytest.MonkeyPatch) -> Iterator[psyco
     monkeypatch.setattr(append_protocol, "LOCKED_FOR", 0.1)
     with bare_connection() as session:
         session.autocommit = False
-        session.execute(APPEND, (document([blocked], instant),))
+        append_in(session, blocked)
         yield session
         session.rollback()
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from events.log import dialect
+from events.log.complete import fail
 from events.log.dead_letters import discard, discard_pending, requeue
 from events.models import Attempt, DeadLetter, Event, Pending
 from events.models.attempt import KEPT, TRACE_LENGTH
@@ -63,7 +63,7 @@ def test_an_event_that_ended_meanwhile_keeps_no_attempt(send: Callable[..., UUID
     event = Event.objects.get(event_id=send(do="fail"))
     assert discard_pending(event)
     failure = {"key": event.key, "id": event.pk, "wait": None, "error": "", "reason": "", "kind": "E"}
-    assert dialect().fail(json.dumps([{**failure, "message": "", "trace": ""}]), "w") == 0
+    assert fail(json.dumps([{**failure, "message": "", "trace": ""}]), "w") == 0
     assert not Attempt.objects.exists()
 
 

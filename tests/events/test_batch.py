@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from model_bakery import baker
 
 from events.log.dead_letters import discard_pending, requeue
+from events.log.quarantine import mark_suspects
 from events.models import Batch, Event, Lane, Pending
 from events.worker.batch import BatchRequest, ConcurrentUpdate, Result, peek_batch, run_batch
 from events.worker.identity import worker_name
 from tests.events.conftest import ALICE, BOB, CAROL, found, state_of
+from tests.events.statements import before
 from tests.events.states import pending_row
 from tests.recorder.models import Seen
 
@@ -238,29 +240,23 @@ def test_events_are_not_created_without_their_pending_rows() -> None:
 
 
 # SQLite has one writer: there a row is marked before a batch or after it.
-@pytest.mark.parametrize("change", ["discarded", pytest.param("marked as a suspect", marks=pytest.mark.postgresql)])
+@pytest.mark.parametrize("change_to", ["discarded", pytest.param("marked as a suspect", marks=pytest.mark.postgresql)])
 def test_a_pending_row_that_changes_while_its_batch_is_applied_takes_the_batch_back(
-    send: Send, take: Step, monkeypatch: pytest.MonkeyPatch, change: str
+    send: Send, take: Step, monkeypatch: pytest.MonkeyPatch, change_to: str
 ) -> None:
     first, second = send(ALICE, 1), send(BOB, 2)
-    from events.log import dialect
-
-    log = dialect()
-    complete = log.complete
     event = Event.objects.get(event_id=first)
 
-    def after_a_change(*arguments: Any) -> Any:
+    def change(parameters: dict[str, Any]) -> None:
         # What another transaction would have committed meanwhile.
-        if change == "discarded":
+        if change_to == "discarded":
             assert discard_pending(event)
         else:
-            log.mark_suspects([event.pk])
-        return complete(*arguments)
+            mark_suspects([event.pk])
 
-    monkeypatch.setattr(log, "complete", after_a_change)
+    before(monkeypatch, "complete", change)
     with pytest.raises(ConcurrentUpdate):
         take()
-    monkeypatch.undo()
     assert Seen.objects.count() == 0
     assert (state_of(first), state_of(second)) == (Event.State.PENDING, Event.State.PENDING)
     assert Pending.objects.filter(attempts=0).count() == 2

@@ -15,8 +15,7 @@ from django.utils import timezone
 
 from events import bulk
 from events.dead_letters import Filter
-from events.log import dialect
-from events.log.dead_letters import discard, requeue
+from events.log.dead_letters import bury, discard, requeue
 from events.models import BulkAction, DeadLetter, Event, Pending
 from tests.events.letters import dead
 
@@ -68,7 +67,7 @@ def test_a_letter_that_dies_again_meanwhile_is_not_requeued_again(operator: User
     action = ask(operator)
     requeued = 0
     while bulk.run_batch():
-        requeued += dialect().bury(list(Pending.objects.values_list("id", flat=True)), error="again")
+        requeued += bury(list(Pending.objects.values_list("id", flat=True)), error="again")
         assert requeued <= len(made)
     action.refresh_from_db()
     assert action.changed == len(made) == requeued

@@ -10,16 +10,13 @@ import psycopg
 import pytest
 
 from events.envelope import from_mapping
-from events.log import postgres
-from events.log.append_protocol import document
-from events.log.postgres.append import APPEND
-from events.log.postgres.cursor import instant
-from events.log.postgres.dead_letters import BURY
+from events.log.database import statements
 from events.models import Batch, Event, Pending
 from events.models.batch import SPAN
 from events.wakeup import bare_connection
 from events.worker.batch import ConcurrentUpdate, Result
 from tests.events.conftest import ALICE, BOB, state_of
+from tests.events.statements import append_in, before
 
 NO_LETTER = {"error": "", "reason": "", "discarded": True, "note": ""}
 
@@ -53,19 +50,17 @@ def test_a_row_in_the_place_of_one_that_was_discarded_is_not_deleted(
 ) -> None:
     first = Event.objects.get(event_id=send(ALICE, 1))
     late = from_mapping({"event_type": "test.record", "did": BOB, "payload": {}, "event_id": uuid4()})
-    complete = postgres.complete
 
-    def after_another_took_the_place(entries: Any, *arguments: Any) -> Any:
-        discarding.execute(BURY, {"ids": [first.pk], **NO_LETTER})
+    def another_takes_the_place(parameters: dict[str, Any]) -> None:
+        discarding.execute(statements("bury", "postgresql")[0], {"ids": [first.pk], **NO_LETTER})
         discarding.commit()
         with bare_connection() as session:
             session.execute("vacuum (index_cleanup on) events_pending")
-            session.execute(APPEND, (document([late], instant),))
+            append_in(session, late)
             places = session.execute("select ctid::text from events_pending").fetchall()
-        assert places == [(entry.place,) for entry in entries]
-        return complete(entries, *arguments)
+        assert [f'{{"{place}"}}' for (place,) in places] == [parameters["places"]]
 
-    monkeypatch.setattr(postgres, "complete", after_another_took_the_place)
+    before(monkeypatch, "complete", another_takes_the_place)
     with pytest.raises(ConcurrentUpdate):
         take()
     assert Pending.objects.get().id == Event.objects.get(event_id=late.event_id).pk

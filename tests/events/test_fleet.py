@@ -141,7 +141,6 @@ def test_a_worker_taken_for_dead_by_mistake_comes_back_with_its_next_heartbeat(m
 def test_figures_of_the_heartbeat_are_busy_time_over_available_time(member: Membership) -> None:
     member.work.started -= 10
     member.work._history[0] = member.work._history[0]._replace(at=member.work.started)
-    member.work.crew = 2
     member.work.add(processed=30, failed=2)
     member.work._busy += 5.0
     member.beat()

@@ -330,7 +330,7 @@ class TestPostgreSQL:
     ) -> None:
         with PostgreSQL() as server:
             monkeypatch.setattr(append_async, "bare_parameters", lambda: {"conninfo": server.url, "autocommit": True})
-            monkeypatch.setattr(append_async, "APPEND_OR_LOCKED", "select %s::json")  # its database has no tables
+            monkeypatch.setattr(append_async, "APPEND", "select %(document)s::json")  # its database has no tables
             log = append_async.PostgresLog()
             commit = GroupCommit(log)
             await commit.append([new()])

@@ -13,12 +13,10 @@ from django.conf import settings
 
 from events.envelope import from_mapping
 from events.log import append_protocol
-from events.log.append_protocol import document
-from events.log.postgres.append import APPEND
-from events.log.postgres.cursor import instant
 from events.models import Event, Pending
 from events.wakeup import bare_connection
 from tests.events.doors import DOORS, JSON, assert_problem
+from tests.events.statements import append_in
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -32,7 +30,7 @@ def held(one: dict[str, Any]) -> Iterator[None]:
     """A transaction that has appended this event and stays open."""
     with bare_connection() as session:
         session.autocommit = False
-        session.execute(APPEND, (document([from_mapping(one)], instant),))
+        append_in(session, from_mapping(one))
         yield
         session.rollback()
 

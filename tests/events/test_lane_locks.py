@@ -10,11 +10,11 @@ from uuid import UUID
 import pytest
 from pytest_django import Settings
 
-from events.log import postgres
 from events.models import Event, Pending
 from events.wakeup import bare_connection
 from events.worker.batch import BatchRequest, Result, run_batch
 from tests.events.conftest import ALICE, BOB, Background, state_of
+from tests.events.statements import before
 from tests.events.states import pending_row
 from tests.recorder.models import Seen
 
@@ -60,14 +60,11 @@ def test_what_was_applied_until_a_lane_is_locked_is_not_fetched(
 ) -> None:
     for n in range(2):
         send(ALICE, n)
-    lock_lanes = postgres.lock_lanes
 
-    def after_another_batch(*arguments: Any, **named: Any) -> list[int]:
-        monkeypatch.setattr(postgres, "lock_lanes", lock_lanes)
+    def another_batch(parameters: dict[str, Any]) -> None:
         assert background(lambda: run_batch(BatchRequest(share=1, limit=1))).join().done == 1
-        return lock_lanes(*arguments, **named)
 
-    monkeypatch.setattr(postgres, "lock_lanes", after_another_batch)
+    before(monkeypatch, "lock", another_batch)
     assert take().done == 1
     assert list(Seen.objects.values_list("number", flat=True)) == [0, 1]
 

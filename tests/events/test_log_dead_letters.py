@@ -11,12 +11,12 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from events.envelope import NewEvent, parse
-from events.log import dialect
-from events.log.append import append_dead, append_new
-from events.log.dead_letters import discard, discard_pending, requeue
+from events.log.append import append_new
+from events.log.dead_letters import append_dead, discard, discard_pending, requeue
 from events.models import DeadLetter, Event, Pending
 from tests.events import states
 from tests.events.conftest import ALICE
+from tests.events.statements import before
 from tests.events.states import state_of
 
 
@@ -63,10 +63,10 @@ class TestDeadAtOnce:
 
     @pytest.mark.django_db(transaction=True)
     def test_nothing_is_stored_where_the_letter_cannot_be(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(*_: Any, **__: Any) -> int:
+        def fail(parameters: dict[str, Any]) -> None:
             raise DatabaseError("no room")
 
-        monkeypatch.setattr(dialect(), "bury", fail)
+        before(monkeypatch, "bury", fail)
         with pytest.raises(DatabaseError):
             append_dead(self.new(), "no")
         assert not Event.objects.exists()

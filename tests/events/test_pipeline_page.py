@@ -19,7 +19,7 @@ from events.admin.pipeline import tables
 from events.history.keeping import COARSE, FINE
 from events.history.series import WINDOWS
 from events.lanes import did_key, lane_of
-from events.log.backlog import BEHIND, blockers, deepest
+from events.log.depth import BEHIND, blockers, deepest
 from events.log.durability import not_durable
 from events.models import Attempt, Batch, Event, Lane, Pending, Worker
 from tests.events import states

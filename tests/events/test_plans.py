@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 
-from events.log import postgres
-from events.log.postgres.complete import COMPLETE
-from events.log.postgres.cursor import cursor as bare_cursor
-from events.log.postgres.fetch import FETCH, LOCK, PEEK
-from events.log.postgres.watermark import LOWEST_READY
+from events.log.database import statements
+from events.log.fetch import fetch, lock_lanes, set_transaction_limits
+from events.log.watermark import lowest_ready
 from events.models import Event, Pending
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -37,18 +36,20 @@ select max(n), min(n), now(), 'w', array_agg(n) from generate_series(1, %s::bigi
 DONE, READY = 20_000, 2_000
 
 
-def plan(statement: str, parameters: dict[str, Any]) -> str:
+def plan(name: str, **parameters: Any) -> str:
     """How the server runs a statement within a batch's limits, as a worker does."""
+    [statement] = statements(name, "postgresql")
     with transaction.atomic():
-        postgres.set_transaction_limits(30)
-        with bare_cursor() as cursor:
+        set_transaction_limits(30)
+        with psycopg.Cursor(connection.connection) as cursor:
             cursor.execute("set local plan_cache_mode = force_custom_plan")
             names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
             numbered = statement
             for number, name in enumerate(names, start=1):
                 numbered = numbered.replace(f"%({name})s", f"${number}")
             cursor.execute(f"prepare it as {numbered}")
-            arguments = ", ".join(f"'{parameters[name]}'" for name in names)
+            given = (parameters[name] for name in names)
+            arguments = ", ".join("null" if value is None else f"'{value}'" for value in given)
             rows = cursor.execute(f"explain (analyze, timing off, costs off) execute it ({arguments})").fetchall()
             cursor.execute("deallocate it")
     return "\n".join(row[0] for row in rows)
@@ -72,40 +73,42 @@ SCANS = ("Seq Scan on events_event", "Seq Scan on events_pending", "Seq Scan on 
 
 @pytest.mark.parametrize("by_age", [False, True])
 def test_locking_lanes_walks_the_ready_and_due_indexes(never_analyzed: None, by_age: bool) -> None:
-    text = plan(LOCK[by_age], {"share": 64, "avoid": "{}", **WATERMARKS})
+    text = plan("lock", share=64, avoid="{}", by_age=by_age, **WATERMARKS)
     assert "events_ready" in text and "events_due" in text
     assert not any(scan in text for scan in SCANS)
 
 
-@pytest.mark.parametrize("statement", [FETCH, PEEK])
 @pytest.mark.parametrize("by_age", [False, True])
-def test_fetching_a_batch_walks_the_partial_indexes(
-    never_analyzed: None, statement: dict[bool, str], by_age: bool
-) -> None:
-    text = plan(statement[by_age], {"lanes": "{5}", "limit": 300, **WATERMARKS})
+def test_fetching_a_batch_walks_the_partial_indexes(never_analyzed: None, by_age: bool) -> None:
+    text = plan("fetch", lanes="{5}", limit=300, by_age=by_age, only=None, **WATERMARKS)
     assert "events_ready" in text and "events_due" in text
     assert "events_pending_pkey" in text and "events_blocked" in text
     assert not any(scan in text for scan in SCANS)
-    assert ("events_event" in text) == (statement is FETCH), "a peek reads no payload"
+    assert "events_event_pkey" in text
+
+
+def test_a_peek_reads_no_event(never_analyzed: None) -> None:
+    text = plan("fetch", lanes="{5}", limit=300, by_age=False, only="{}", **WATERMARKS)
+    assert all("never executed" in line or "rows=0" in line for line in text.splitlines() if "on events_event" in line)
 
 
 def test_completing_finds_the_pending_rows_by_their_place(never_analyzed: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("select id, ctid::text from events_pending limit 3")
         rows = cursor.fetchall()
-    parameters = {
+    parameters: dict[str, Any] = {
         "ids": "{" + ",".join(str(id_) for id_, _ in rows) + "}",
         "places": "{" + ",".join(f'"{place}"' for _, place in rows) + "}",
         **{"lane": 1, "processed": 3, "failed": 0, "worker": "w"},
     }
-    assert "Tid Scan on events_pending" in plan(COMPLETE, parameters)
+    assert "Tid Scan on events_pending" in plan("complete", **parameters)
 
 
 def test_the_planner_is_free_again_for_the_processors(never_analyzed: None) -> None:
     with transaction.atomic():
-        postgres.set_transaction_limits(30)
-        lanes = postgres.lock_lanes(1, NO_WATERMARKS, by_age=False)
-        assert len(postgres.fetch(lanes, 10, NO_WATERMARKS, by_age=False)) == 10
+        set_transaction_limits(30)
+        lanes = lock_lanes(1, NO_WATERMARKS, by_age=False)
+        assert len(fetch(lanes, 10, NO_WATERMARKS, by_age=False)) == 10
         with connection.cursor() as cursor:
             for setting, value in (("enable_seqscan", "on"), ("enable_bitmapscan", "on"), ("plan_cache_mode", "auto")):
                 cursor.execute(f"show {setting}")
@@ -116,16 +119,16 @@ def test_a_row_that_waits_is_not_in_the_ready_index(never_analyzed: None) -> Non
     Pending.objects.update(available_at="2100-01-01T00:00:00Z")
     with connection.cursor() as cursor:
         cursor.execute("vacuum events_pending")
-    text = plan(LOCK[False], {"share": 64, "avoid": "{}", **WATERMARKS})
+    text = plan("lock", share=64, avoid="{}", by_age=False, **WATERMARKS)
     assert "rows=0.00" in text or "rows=0" in text
     with transaction.atomic():
-        assert postgres.lock_lanes(64, NO_WATERMARKS, by_age=False) == []
+        assert lock_lanes(64, NO_WATERMARKS, by_age=False) == []
 
 
 def test_the_lowest_ready_ids_are_probes_of_the_ready_index(never_analyzed: None) -> None:
-    text = plan(LOWEST_READY, WATERMARKS)
+    text = plan("lowest_ready", **WATERMARKS)
     assert "events_ready" in text and not any(scan in text for scan in SCANS)
-    assert postgres.lowest_ready(NO_WATERMARKS) == [DONE + 4, DONE + 1, DONE + 2, DONE + 3]
+    assert lowest_ready(NO_WATERMARKS) == [DONE + 4, DONE + 1, DONE + 2, DONE + 3]
 
 
 @pytest.mark.parametrize("size", [300, 1])

@@ -51,6 +51,13 @@ def test_pruning_ends_at_the_first_young_batch(monkeypatch: pytest.MonkeyPatch) 
     assert list(prune(days=30)) == [2, 1]
 
 
+def test_pruning_goes_on_behind_a_chunk_of_old_events_that_were_done_lately(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruner, "CHUNK", 2)
+    for days in (1, 1, 1, 40):
+        done(received_at=ago(41), finished_at=ago(days))
+    assert sum(prune(days=30)) == 1
+
+
 def test_a_batch_goes_whole_however_many_events_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruner, "CHUNK", 2)
     events = [done(finished_at=ago(40)) for _ in range(5)]

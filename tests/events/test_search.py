@@ -16,8 +16,7 @@ from model_bakery import baker
 from events.admin import search
 from events.admin.question import ALLOWED, STATES, Question
 from events.admin.search import NEWEST, Wanted, find, first_id
-from events.log import dialect
-from events.log.dead_letters import requeue
+from events.log.dead_letters import bury, requeue
 from events.models import Batch, Event, Pending
 from tests.events import states
 
@@ -46,8 +45,8 @@ def log(size: int) -> list[Any]:
         events.append(Event(did=did, event_type=chance.choice(TYPES), **known))
     for event in Event.objects.bulk_create(events):
         ids[chance.choice(OFFERED)].append(event.pk)
-    dialect().bury(ids[Event.State.DEAD], error="ValueError: no")
-    dialect().bury(ids[Event.State.DISCARDED], discarded=True, note="spam")
+    bury(ids[Event.State.DEAD], error="ValueError: no")
+    bury(ids[Event.State.DISCARDED], discarded=True, note="spam")
     done = ids[Event.State.DONE]
     Pending.objects.filter(id__in=done).delete()
     Batch.objects.bulk_create(Batch(last_id=pk, first_id=pk, ids=[pk]) for pk in done)

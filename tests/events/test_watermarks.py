@@ -13,15 +13,13 @@ import pytest
 from django.db import connection
 from structlog.testing import capture_logs
 
-from events.envelope import from_mapping
-from events.log import postgres
-from events.log.append_protocol import document
-from events.log.postgres.append import APPEND
-from events.log.postgres.cursor import instant
+from events.envelope import NewEvent, from_mapping
+from events.log import watermark
 from events.models import Event, Pending
 from events.wakeup import bare_connection
 from events.worker.batch import BatchRequest, Result, run_batch
 from events.worker.watermarks import LowWatermarks
+from tests.events.statements import append_in
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -32,10 +30,10 @@ OTHERS = (
 WAITING_FOR_LOCK = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and pid = %s"
 
 
-def one(event_id: str | None = None, did: str = ALICE) -> str:
-    """A document of one event, as APPEND takes it."""
+def one(event_id: str | None = None, did: str = ALICE) -> NewEvent:
+    """An event that may be appended."""
     event = {"event_type": "test.record", "did": did, "payload": {}, "event_id": event_id or str(uuid4())}
-    return document([from_mapping(event)], instant)
+    return from_mapping(event)
 
 
 @contextmanager
@@ -102,7 +100,7 @@ def test_an_open_writer_holds_the_watermarks_back_and_its_events_are_found_after
     watermarks: LowWatermarks,
 ) -> None:
     with writer() as late:
-        late.execute(APPEND, (one(),))
+        append_in(late, one())
         Event.objects.create(event_type="test.record", did="did:plc:bob")
         assert apply_all(watermarks) == 1
         settle(watermarks)
@@ -148,8 +146,8 @@ def test_an_append_that_waits_for_a_conflicting_one_strands_none_of_its_events(
     with writer() as first, writer() as second:
         second.execute("select nextval('events_event_id_seq')")
         second.rollback()
-        first.execute(APPEND, (one(conflicting),))
-        appending = background(lambda: second.execute(APPEND, (one(conflicting),)))
+        append_in(first, one(conflicting))
+        appending = background(lambda: append_in(second, one(conflicting)))
         appending.until(lambda: waits_for_a_lock(second))
         Event.objects.create(event_type="test.record", did="did:plc:bob")
         apply_all(watermarks)
@@ -175,14 +173,14 @@ def test_the_last_id_is_read_before_the_xid(watermarks: LowWatermarks, monkeypat
     Event.objects.create(event_type="test.record", did="did:plc:bob")
     apply_all(watermarks)
     with writer() as late:
-        last_id = postgres.last_id
+        last_id = watermark.last_id
 
         def after_a_writer_came() -> int:
-            monkeypatch.setattr(postgres, "last_id", last_id)
-            late.execute(APPEND, (one(),))
+            monkeypatch.setattr(watermark, "last_id", last_id)
+            append_in(late, one())
             return last_id()
 
-        monkeypatch.setattr(postgres, "last_id", after_a_writer_came)
+        monkeypatch.setattr(watermark, "last_id", after_a_writer_came)
         settle(watermarks)
         late.commit()
     assert apply_all(watermarks) == 1
@@ -192,7 +190,7 @@ def test_an_idle_log_costs_no_xids(watermarks: LowWatermarks, monkeypatch: pytes
     Event.objects.create(event_type="test.record", did=ALICE)
     apply_all(watermarks)
     settle(watermarks)
-    monkeypatch.setattr(postgres, "xid", lambda: pytest.fail("a sample was taken"))
+    monkeypatch.setattr(watermark, "xid", lambda: pytest.fail("a sample was taken"))
     settle(watermarks)
 
 
@@ -204,15 +202,15 @@ def test_the_smallest_ready_ids_are_read_after_the_horizon(
 ) -> None:
     """A writer that commits just before the horizon is read must be seen by what reads the ready rows."""
     with writer() as late:
-        late.execute(APPEND, (one(),))
+        append_in(late, one())
         settle(watermarks)
-        horizon = postgres.horizon
+        horizon = watermark.horizon
 
         def after_the_commit() -> tuple[int, int]:
             late.commit()
             return horizon()
 
-        monkeypatch.setattr(postgres, "horizon", after_the_commit)
+        monkeypatch.setattr(watermark, "horizon", after_the_commit)
         watermarks.look()
     assert apply_all(watermarks) == 1
 
@@ -253,7 +251,7 @@ def test_an_id_or_an_xid_that_goes_back_begins_anew(
 ) -> None:
     """As after a failover to a standby that was behind, or a restore."""
     Event.objects.create(event_type="test.record", did=ALICE)
-    monkeypatch.setattr(postgres, value, lambda: 1)
+    monkeypatch.setattr(watermark, value, lambda: 1)
     risen.look()
     assert max(risen.current()) == 0
 
@@ -261,8 +259,8 @@ def test_an_id_or_an_xid_that_goes_back_begins_anew(
 def test_a_server_that_was_started_anew_begins_anew_behind_a_pooler_too(
     risen: LowWatermarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    xmin, started = postgres.horizon()
-    monkeypatch.setattr(postgres, "horizon", lambda: (xmin, started + 1))
+    xmin, started = watermark.horizon()
+    monkeypatch.setattr(watermark, "horizon", lambda: (xmin, started + 1))
     risen.look()
     assert max(risen.current()) == 0
 
@@ -271,13 +269,13 @@ def test_what_was_learned_on_a_lost_connection_is_not_used(
     risen: LowWatermarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another thread connects, to another server maybe, between the look's first statement and its last."""
-    lowest = postgres.lowest_ready
+    lowest = watermark.lowest_ready
 
     def after_a_reset(above: Any) -> Any:
         risen.reset()
         return lowest(above)
 
-    monkeypatch.setattr(postgres, "lowest_ready", after_a_reset)
+    monkeypatch.setattr(watermark, "lowest_ready", after_a_reset)
     risen.look()
     assert max(risen.current()) == 0
 

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db.models import Sum
 
 import events
-from events.log import dialect
+from events.log.dead_letters import bury
 from events.models import Attempt, DeadLetter, Event, Tally
 from events.worker.quarantine import STRIKE
 from tests.integration.conftest import ROOT, WorkerProcess, database_url
@@ -58,7 +58,7 @@ def ids(several: Events) -> list[int]:
 
 def letters(several: Events) -> int:
     """Make dead letters of pending events that a processor would apply; how many."""
-    return int(dialect().bury(ids(several), error="buried by a test"))
+    return int(bury(ids(several), error="buried by a test"))
 
 
 def manage(*arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

@@ -15,11 +15,9 @@ import psycopg
 import pytest
 
 from events.envelope import from_mapping
-from events.log.append_protocol import document
-from events.log.postgres.append import APPEND
-from events.log.postgres.cursor import instant
 from events.models import Attempt, DeadLetter, Event, Pending
 from health.checks import event_pipeline
+from tests.events.statements import append_in
 from tests.integration.conftest import (
     WorkerProcess,
     all_done,
@@ -112,7 +110,7 @@ def test_ids_that_an_open_transaction_holds_delay_the_others_of_their_group_by_t
     blocked = batch[100::200]
     with psycopg.connect(database_url()) as holder, web.client(60) as client:
         client.post("/internal/events", json=event(1))
-        holder.execute(APPEND, (document([from_mapping(each) for each in blocked], instant),))
+        append_in(holder, *(from_mapping(each) for each in blocked))
         begun = time.monotonic()
         reply = client.post("/internal/events", content=json.dumps(batch), headers=AS_JSON)
         took = time.monotonic() - begun

@@ -15,13 +15,11 @@ from django.db import connections
 
 import events
 from events.envelope import from_mapping
-from events.log.append_protocol import document
-from events.log.postgres.append import APPEND
-from events.log.postgres.cursor import instant
 from events.log.verify import verify
 from events.models import Event, Pending
 from events.worker.batch import BatchRequest, run_batch
 from events.worker.watermarks import LowWatermarks
+from tests.events.statements import append_in
 from tests.integration.conftest import WorkerProcess, all_done, database_url, event, eventually
 
 pytestmark = [pytest.mark.proof, pytest.mark.postgresql]
@@ -34,11 +32,11 @@ WINDOW = 30.0  # seconds that are compared
 FLATNESS = 1.2
 
 
-def append_in(session: psycopg.Connection[Any], count: int) -> None:
+def append_many(session: psycopg.Connection[Any], count: int) -> None:
     """Append events for the recorder in the session's transaction."""
     for _ in range(count // 1_000):
         several = [from_mapping({**event(n, f"did:plc:{uuid4()}"), "event_id": uuid4()}) for n in range(1_000)]
-        session.execute(APPEND, (document(several, instant),))
+        append_in(session, *several)
 
 
 def test_events_of_a_transaction_that_stays_open_are_applied_soon_after_its_commit_by_an_idle_worker(
@@ -48,7 +46,7 @@ def test_events_of_a_transaction_that_stays_open_are_applied_soon_after_its_comm
     worker = start()
     eventually(lambda: "worker started" in worker.said())
     with psycopg.connect(database_url()) as late:
-        append_in(late, LATE)
+        append_many(late, LATE)
         # The watermarks of an idle worker would rise meanwhile, were it not for the open transaction.
         for n in range(int(OPEN)):
             events.append(event(n, "did:plc:other"))
@@ -102,7 +100,7 @@ def test_batches_stay_as_quick_as_they_were_while_the_horizon_is_held(
             if writer and now - opened >= 2 * OPEN:
                 # One that stays open for some seconds, again and again: it holds the watermarks back.
                 late.commit()
-                append_in(late, 1_000)
+                append_many(late, 1_000)
                 opened = now
             batch = time.perf_counter()
             result = run_batch(BatchRequest(share=64, limit=300, watermarks=watermarks.current()))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 ASYNC = "tests/events/test_append_async.py"
+APPEND_SQL = "events/log/sql/append.postgresql.sql"
 
 APPEND = {
     "id-before-xid": Mutant(
         "APPEND draws an id after its transaction has an xid",
-        "events/log/postgres/append.py",
+        APPEND_SQL,
         "select case when pg_current_xact_id() is not null then nextval('events_event_id_seq') end as id,",
         "select nextval('events_event_id_seq') as id,",
         (
@@ -26,7 +27,7 @@ APPEND = {
     ),
     "duplicate-without-wal": Mutant(
         "a duplicate is reported after a commit that wrote WAL",
-        "events/log/postgres/append.py",
+        "events/log/sql/digests.postgresql.sql",
         """select case when current_setting('synchronous_standby_names') <> ''
         then pg_logical_emit_message(true, 'rhiz', 'duplicate') end""",
         "select 1",
@@ -66,8 +67,8 @@ APPEND = {
     ),
     "lock-waited-for": Mutant(
         "a lock on an event_id is waited for for milliseconds",
-        "events/log/postgres/append.py",
-        "set_config('lock_timeout', '5ms', true)",
+        APPEND_SQL,
+        "set_config('lock_timeout', coalesce(:'patience', current_setting('lock_timeout')), true)",
         "set_config('lock_timeout', '0', true)",
         (
             f"{ASYNC}::test_event_ids_that_an_open_transaction_holds_refuse_those_and_what_follows_them_in_their_did",
@@ -86,8 +87,8 @@ APPEND = {
     "callers-transaction-split": Mutant(
         "an append in its caller's transaction is not split",
         "events/log/append.py",
-        "may_split and dialect().SPLITS and not connection.in_atomic_block",
-        "may_split and dialect().SPLITS",
+        'return connection.vendor == "postgresql" and not connection.in_atomic_block',
+        'return connection.vendor == "postgresql"',
         ("tests/events/test_append_split.py::test_in_a_callers_transaction_it_waits_and_is_not_split",),
         error="current transaction is aborted",
     ),

@@ -18,9 +18,9 @@ QUARANTINE = {
     ),
     "suspect-as-candidate": Mutant(
         "a suspect is no candidate of its lane",
-        "events/log/postgres/candidates.py",
-        'READY = "p.available_at is null and not p.suspect"',
-        'READY = "p.available_at is null"',
+        "events/log/sql/lock.postgresql.sql",
+        "p.available_at is null and not p.suspect and p.priority = 1",
+        "p.available_at is null and p.priority = 1",
         ("tests/events/test_lane_locks.py::test_a_suspect_alone_locks_no_lane",),
     ),
     "announcement-kept": Mutant(
@@ -85,6 +85,20 @@ QUARANTINE = {
         "replace(request, avoid=self.failures.failing()) if due is None",
         "request if due is None",
         (f"{LANE_TESTS}::test_one_lane_that_fails_holds_up_none_that_shared_its_batch",),
+    ),
+    "due-lane-shared": Mutant(
+        "a lane that fails is retried alone",
+        "events/worker/steps.py",
+        "if due is None else replace(request, lanes=(due,))",
+        "if due is None else request",
+        (f"{LANE_TESTS}::test_one_lane_that_fails_holds_up_none_that_shared_its_batch",),
+    ),
+    "retry-taken-twice": Mutant(
+        "a due lane is retried by one thread",
+        "events/worker/lane_failures.py",
+        "                    failing.retry_at = now + failing.pause\n",
+        "",
+        (f"{LANE_TESTS}::test_a_lane_is_retried_at_pauses_that_double_up_to_a_bound",),
     ),
     "retries-at-once": Mutant(
         "retries of a lane take a tenth of a thread's time at most",

@@ -10,20 +10,20 @@ TESTS = "tests/events/test_watermarks.py"
 WATERMARKS = {
     "xmax-for-xid": Mutant(
         "a sample has an xid of its own",
-        "events/log/postgres/watermark.py",
-        'XID = "select pg_current_xact_id()::text::bigint"',
-        'XID = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint"',
+        "events/log/sql/xid.postgresql.sql",
+        "select pg_current_xact_id()",
+        "select pg_snapshot_xmax(pg_current_snapshot())",
         (f"{TESTS}::test_the_last_id_is_read_before_the_xid",),
     ),
     "xid-before-last-id": Mutant(
         "a sample's last id is read before its xid",
         FILE,
-        """            last_id = log.last_id()
+        """            last_id = watermark.last_id()
             if last_id != safe or last_id < last.last_id:
-                last = sample = Sample(last_id, log.xid())
+                last = sample = Sample(last_id, watermark.xid())
 """,
-        """            xid = log.xid()
-            last_id = log.last_id()
+        """            xid = watermark.xid()
+            last_id = watermark.last_id()
             if last_id != safe or last_id < last.last_id:
                 last = sample = Sample(last_id, xid)
 """,
@@ -36,13 +36,20 @@ WATERMARKS = {
         "if True:",
         (f"{TESTS}::test_an_idle_log_costs_no_xids",),
     ),
+    "ready-below-watermark": Mutant(
+        "a watermark lies below the smallest ready id of its priority",
+        FILE,
+        "safe if ready is None else min(ready - 1, safe)",
+        "safe",
+        (f"{TESTS}::test_a_watermark_lies_below_the_smallest_ready_id_of_its_priority",),
+    ),
     "lowest-before-horizon": Mutant(
         "the smallest ready ids are read after the horizon",
         FILE,
-        "        horizon, server_started = log.horizon()\n",
-        "        lowest = log.lowest_ready(self._at)\n        horizon, server_started = log.horizon()\n",
+        "        horizon, server_started = watermark.horizon()\n",
+        "        lowest = watermark.lowest_ready(self._at)\n        horizon, server_started = watermark.horizon()\n",
         (f"{TESTS}::test_the_smallest_ready_ids_are_read_after_the_horizon",),
-        also=(("            return\n        lowest = log.lowest_ready(self._at)\n", "            return\n"),),
+        also=(("            return\n        lowest = watermark.lowest_ready(self._at)\n", "            return\n"),),
     ),
     "safe-at-once": Mutant(
         "an id is safe when all that may have drawn it has ended",
@@ -103,7 +110,7 @@ WATERMARKS = {
     ),
     "requeued-as-ready": Mutant(
         "a requeued event is due and not ready",
-        "events/log/postgres/dead_letters.py",
+        "events/log/sql/requeue.postgresql.sql",
         "e.priority, clock_timestamp()\nfrom gone",
         "e.priority, null\nfrom gone",
         ("tests/events/test_batch.py::test_a_requeued_event_is_applied_before_the_later_events_of_its_did",),

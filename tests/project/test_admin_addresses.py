@@ -17,7 +17,7 @@ from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 from model_bakery import baker
 
-from events.log import dialect
+from events.log.dead_letters import bury
 from events.models import BulkAction, DeadLetter, Event, Pending
 from tests.events.letters import dead, user
 
@@ -136,7 +136,7 @@ def test_a_post_changes_something_for_those_who_may_and_nothing_else_does(rows: 
         response = client_of(role).post(address, {**MEANT, "_selected_action": 1, "selected": 1})
         assert response.status_code < 500, address
         assert (snapshot() != before) is (role in CHANGES.get(name, NONE)), (name, address)
-        dialect().bury(list(Pending.objects.values_list("id", flat=True)))
+        bury(list(Pending.objects.values_list("id", flat=True)))
         DeadLetter.objects.update(discarded_at=None, note="")
         BulkAction.objects.update(state=BulkAction.State.RUNNING, stopped_by=None)
 

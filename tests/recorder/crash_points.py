@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce, wraps
 from importlib import import_module
@@ -20,16 +20,17 @@ from django.conf import settings
 
 @dataclass(frozen=True)
 class Point:
-    """Before or after a call of `function`, "module:name"; {log} is the package of the database's statements.
+    """Before or after the first call of `function`, "module:name", or run of `statement`, a name in events/log/sql.
 
-    Of a function that runs any statement, `statement` is the constant of its module that it is given. Without one it
-    is the first call whose answer is not empty; `argument` counts instead of the answer where it is given.
-    `only` is the database that has the place.
+    Of a statement that changed or answered nothing, or a function whose answer is empty, it is a later one; `argument`
+    counts instead of the answer where it is given. `part`: of a statement for SQLite that has several parts, after so
+    many. `only` is the database that has the place.
     """
 
     when: Literal["before", "after"]
-    function: str
+    function: str = ""
     statement: str = ""
+    part: int = 0
     argument: int | None = None
     only: Literal["sqlite", "postgresql", ""] = ""
 
@@ -41,27 +42,27 @@ class Point:
 
 POINTS = {
     # An append.
-    "append-event-without-pending": Point("before", "events.log.sqlite.append:run", "PENDING", only="sqlite"),
-    "append-not-committed": Point("after", "{log}:append"),
+    "append-event-without-pending": Point("before", statement="append_pending", only="sqlite"),
+    "append-not-committed": Point("after", "events.log.append:_insert"),
     "append-not-answered": Point("before", "events.log.append:notify"),
     "append-not-answered-by-loop": Point("before", "events.log.append_async:notify", only="postgresql"),
     # A worker's batch.
-    "batch-locked": Point("after", "{log}:lock_lanes"),
-    "batch-fetched": Point("after", "{log}:fetch"),
-    "batch-applied": Point("before", "{log}:complete"),
-    "batch-completed": Point("after", "{log}:complete"),
+    "batch-locked": Point("after", "events.worker.batch:lock_lanes"),
+    "batch-fetched": Point("after", "events.worker.batch:fetch"),
+    "batch-applied": Point("before", statement="complete"),
+    "batch-completed": Point("after", statement="complete"),
     "batch-committed": Point("before", "events.worker.batch:observed"),
-    "batch-failed": Point("after", "{log}:fail"),
-    "batch-letter-half-written": Point("before", "events.log.sqlite.complete:changed", "DEAD", only="sqlite"),
-    "batch-snoozed": Point("after", "{log}:snooze_blocked"),
+    "batch-failed": Point("after", statement="fail"),
+    "batch-letter-half-written": Point("after", statement="fail", part=2, only="sqlite"),
+    "batch-snoozed": Point("after", statement="snooze"),
     # The quarantine.
     "careful-peeked": Point("after", "events.worker.steps:peek_batch"),
     "careful-announced": Point("after", "events.worker.fleet:Membership.announce", argument=1),
-    "suspects-marked": Point("after", "{log}:mark_suspects"),
-    "third-crash-counted": Point("after", "{log}:count_crashes"),
+    "suspects-marked": Point("after", statement="mark_suspects"),
+    "third-crash-counted": Point("after", statement="count_crashes"),
     # Operators and housekeeping.
-    "requeue-half-done": Point("after", "events.log.sqlite.dead_letters:run", "GONE_LETTERS", only="sqlite"),
-    "requeue-not-answered": Point("after", "{log}:requeue"),
+    "requeue-half-done": Point("after", statement="requeue", part=1, only="sqlite"),
+    "requeue-not-answered": Point("after", statement="requeue"),
     "bulk-changed": Point("after", "events.bulk:_change"),
     "prune-events-deleted": Point("after", "events.worker.pruner:_delete_events"),
     "lanes-deleted": Point("before", "events.models:Lane.objects.bulk_create"),
@@ -72,25 +73,60 @@ def install(place: str) -> None:
     """Let this process die at `place`, "name" or "name:directory"."""
     name, _, directory = place.partition(":")
     point = POINTS[name]
-    module_name, _, path = point.function.format(log=_log()).partition(":")
-    module = import_module(module_name)
+
+    def die() -> None:
+        _die(name, directory)
+
+    if point.statement:
+        from events.log import database
+
+        database.execute = _dying_at(database.execute, point, die)
+        database.statements = _dying_within(database.statements, point, die)
+        return
+    module_name, _, path = point.function.partition(":")
     *owners, last = path.split(".")
-    owner = reduce(getattr, owners, module)
-    function = getattr(owner, last)
-    setattr(owner, last, _dying(function, point, module, lambda: _die(name, directory)))
+    owner = reduce(getattr, owners, import_module(module_name))
+    setattr(owner, last, _dying(getattr(owner, last), point, die))
 
 
-def _dying(function: Callable[..., Any], point: Point, module: Any, die: Callable[[], None]) -> Callable[..., Any]:
+def _dying(function: Callable[..., Any], point: Point, die: Callable[[], None]) -> Callable[..., Any]:
     @wraps(function)
     def wrapped(*arguments: Any, **named: Any) -> Any:
-        here = not point.statement or arguments[0] is getattr(module, point.statement)
-        if here and point.when == "before":
+        if point.when == "before":
             die()
         answer = function(*arguments, **named)
         given = answer if point.argument is None else arguments[point.argument]
-        if here and point.when == "after" and (given is None or _filled(given)):
+        if point.when == "after" and (given is None or _filled(given)):
             die()
         return answer
+
+    return wrapped
+
+
+def _dying_at(execute: Callable[..., Any], point: Point, die: Callable[[], None]) -> Callable[..., Any]:
+    def wrapped(name: str, parameters: dict[str, Any]) -> Any:
+        here = name == point.statement and not point.part
+        if here and point.when == "before":
+            die()
+        rows, changed = execute(name, parameters)
+        if here and (rows or changed > 0):
+            die()
+        return rows, changed
+
+    return wrapped
+
+
+def _dying_within(statements: Callable[..., tuple[str, ...]], point: Point, die: Callable[[], None]) -> Any:
+    class Parts(tuple[str, ...]):
+        def __iter__(self) -> Iterator[str]:
+            for number, statement in enumerate(super().__iter__()):
+                if number == point.part > 0:
+                    die()
+                yield statement
+
+    def wrapped(name: str, vendor: str) -> tuple[str, ...]:
+        parts = statements(name, vendor)
+        return Parts(parts) if name == point.statement else parts
 
     return wrapped
 
@@ -104,10 +140,6 @@ def _die(name: str, directory: str) -> None:
     if directory:
         (Path(directory) / name).write_text(str(os.getpid()))
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _log() -> str:
-    return f"events.log.{'sqlite' if _on_sqlite() else 'postgres'}"
 
 
 def _on_sqlite() -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q
 
 from events.admin.words import count, duration
-from events.log import backlog
+from events.log import depth
 from events.models import Event, Worker
 from events.stats import PRIORITIES, Figures
 from events.visible import last_line
@@ -73,7 +73,7 @@ def workers(now: Figures, moment: datetime) -> list[WorkerRow]:
 
 def lanes(now: Figures, moment: datetime) -> list[LaneRow]:
     """The deepest lanes."""
-    deepest = backlog.deepest(DEEPEST, now.capacity + 1)
+    deepest = depth.deepest(DEEPEST, now.capacity + 1)
     oldest = _events(each.oldest for each in deepest)
     holders = _holders(now.alive)
     return [
@@ -91,14 +91,14 @@ def lanes(now: Figures, moment: datetime) -> list[LaneRow]:
 
 def blockers(moment: datetime) -> list[BlockerRow]:
     """The events that block their DIDs."""
-    found = backlog.blockers(BLOCKERS)
+    found = depth.blockers(BLOCKERS)
     events = _events(each.id for each in found)
     return [
         BlockerRow(
             event,
             last_line(event.error),
             _in(event.available_at, moment),
-            count(each.pending - 1, backlog.BEHIND - 2),
+            count(each.pending - 1, depth.BEHIND - 2),
         )
         for each in found
         if (event := events.get(each.id)) is not None and event.state == Event.State.PENDING  # it may have ended since

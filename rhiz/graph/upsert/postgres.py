@@ -36,13 +36,15 @@ def statement(model: type[Record], told: tuple[str, ...]) -> str:
         WHERE (stored.version, stored.event) < (excluded.version, excluded.event)"""
     if not told:
         return write
-    # A subquery of RETURNING sees the table as it was before the statement. A join with the given rows would too, but
-    # its plan, made while the table was small, would read all of it for each batch once it has grown.
+    # A subquery of RETURNING sees the table as it was before the statement; a row that was inserted, whose xmax is 0,
+    # was not there. A join with the given rows would see it too, but its plan, made while the table was small, would
+    # read all of it for each batch once it has grown.
     return f"""
         WITH written AS ({write}
             RETURNING ARRAY[{", ".join(f"stored.{name}" for name in told)}] AS now,
-                      (SELECT ARRAY[{", ".join(f"old.{name}" for name in told)}]
-                       FROM {table} AS old WHERE old.key = stored.key) AS before)
+                      CASE WHEN stored.xmax <> 0 THEN (
+                          SELECT ARRAY[{", ".join(f"old.{name}" for name in told)}]
+                          FROM {table} AS old WHERE old.key = stored.key) END AS before)
         SELECT before FROM written WHERE before <> now"""
 
 

@@ -1,0 +1,87 @@
+"""What a batch holds on SQLite, chosen by a loop of short statements: what `lock` and `fetch` do on PostgreSQL.
+
+A batch runs under BEGIN IMMEDIATE, which locks every lane at once; lanes are still read one by one, so that a deep log
+is read along its index. A statement costs microseconds here, and there are no low watermarks: SQLite keeps no index
+entry of a deleted row.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Collection, Iterable
+from itertools import groupby
+from operator import itemgetter
+
+from django.db import connection
+
+from events.log.database import Rows, run
+
+URGENT_FIRST = (3, 2, 1, 0)
+BYTES = 8_000_000  # of payloads in a batch, unless its first event alone has more; as in fetch.postgresql.sql
+
+Candidate = tuple[int, int, int]  # id, key, priority
+
+
+def lanes(share: int, *, by_age: bool, avoid: Collection[int]) -> list[int]:
+    """Up to `share` lanes that have work, the most urgent first (or that with the oldest)."""
+    order = _old_first if by_age else _urgent_first
+    with connection.cursor() as cursor:
+        cursor.execute("select id from events_lane")
+        known = [lane for (lane,) in cursor.fetchall() if lane not in avoid]
+    heads = [(order(min(rows, key=order)), lane) for lane, rows in _candidates(known, 1, by_age).items()]
+    return [lane for _, lane in heapq.nsmallest(share, heads)]
+
+
+def chosen(of_lanes: Iterable[int], limit: int, *, by_age: bool) -> str:
+    """(key, id) of the next batch as JSON, in the order by which it is cut; of each key a prefix."""
+    found = [item for rows in _candidates(of_lanes, limit, by_age).values() for item in rows]
+    top: dict[int, int] = {}
+    urgent: dict[int, int] = {}
+    for id_, key, priority in heapq.nsmallest(limit, found, key=_old_first if by_age else _urgent_first):
+        top[key] = max(id_, top.get(key, 0))
+        urgent[key] = max(priority, urgent.get(key, 0))
+    ordered: list[tuple[int, int, int]] = []  # -urgency, id, key
+    for key, group in groupby(run("prefix", tops=json.dumps(list(top.items())), limit=limit), itemgetter(0)):
+        prefix = list(group)
+        # A prefix that was cut may lack the urgent event that its key was chosen for.
+        urgency = urgent[key] if len(prefix) >= limit and not by_age else 0
+        for _, id_, priority in reversed(prefix):
+            urgency = max(urgency, 0 if by_age else priority)
+            ordered.append((-urgency, id_, key))
+    return json.dumps([(key, id_) for _, id_, key in heapq.nsmallest(limit, ordered)])
+
+
+def bounded(rows: Rows) -> Rows:
+    """The rows up to a batch's limit in bytes."""
+    size = 0
+    for number, row in enumerate(rows):
+        size += len(row[10] or "")
+        if size > BYTES and number:
+            return rows[:number]
+    return rows
+
+
+def _candidates(of_lanes: Iterable[int], limit: int, by_age: bool) -> dict[int, list[Candidate]]:
+    """Of each lane that has any, its first ready rows and those that are due."""
+    due = bool(run("any_due")[0][0])
+    found: dict[int, list[Candidate]] = {}
+    for lane in of_lanes:
+        rows: list[Candidate] = []
+        for priority in URGENT_FIRST if due or by_age else ():
+            where = {"lane": lane, "limit": limit, "priority": priority}
+            rows += run("due_of_lane", **where) if due else []
+            rows += run("oldest_of_lane", **where) if by_age else []
+        if not by_age:
+            rows += run("ready_of_lane", lane=lane, limit=limit)
+        if rows:
+            found[lane] = rows
+    return found
+
+
+def _urgent_first(candidate: Candidate) -> tuple[int, int]:
+    return -candidate[2], candidate[0]
+
+
+def _old_first(candidate: Candidate) -> tuple[int, int]:
+    return candidate[0], 0

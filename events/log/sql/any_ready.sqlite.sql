@@ -1,0 +1,7 @@
+-- Whether any row is ready or due.
+select exists (
+    select 1 from events_pending p indexed by events_ready where p.available_at is null and not p.suspect
+) or exists (
+    select 1 from events_pending p indexed by events_due
+    where p.available_at is not null and not p.suspect and p.available_at <= :now
+)

@@ -1,0 +1,30 @@
+-- Record failed attempts, a JSON array of {key, id, wait, error, reason, kind, message, trace}: an event is tried again
+-- in `wait` seconds, or becomes a dead letter where that is null. Of an event's attempts the newest 20 stay.
+with item as materialized (
+    select * from json_to_recordset(:'document'::json) as item (
+        key bigint, id bigint, wait float8, error text, reason text, kind text, message text, trace text
+    )
+), retried as (
+    update events_pending p set attempts = p.attempts + 1,
+        available_at = clock_timestamp() + item.wait * interval '1 second'
+    from item
+    where p.key = item.key and p.id = item.id and item.wait is not null
+    returning p.id, p.attempts
+), gone as (
+    delete from events_pending p using item
+    where p.key = item.key and p.id = item.id and item.wait is null
+    returning p.id, (p.attempts + 1)::smallint as attempts
+), dead as (
+    insert into events_dead_letter (id, event_type, did, reason, error, attempts, died_at, note)
+    select e.id, e.event_type, e.did, item.reason, item.error, gone.attempts, clock_timestamp(), ''
+    from gone join item on item.id = gone.id join events_event e on e.id = gone.id
+), failed as (
+    select id, attempts from retried union all select id, attempts from gone
+), forgotten as (
+    delete from events_attempt a using failed
+    where a.event_id = failed.id and a.id <= (
+        select b.id from events_attempt b where b.event_id = failed.id order by b.id desc offset 19 limit 1)
+)
+insert into events_attempt (event_id, number, at, worker, kind, message, trace)
+select failed.id, failed.attempts, clock_timestamp(), :'worker', item.kind, item.message, item.trace
+from failed join item on item.id = failed.id

@@ -1,0 +1,2 @@
+-- The xid of this transaction.
+select pg_current_xact_id()::text::bigint
