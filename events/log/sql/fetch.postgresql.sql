@@ -5,9 +5,9 @@
 -- its key, so cutting by it, in number and in bytes, leaves each key a prefix; a prefix that was cut itself may lack the
 -- urgent event that its key was chosen for. Rows that wait come along: what follows them in their key must not run.
 -- With `only`, no other event is read.
-with due as materialized (
+with due as (
     select exists (select 1 from events_pending p where p.available_at is not null and not p.suspect) as waiting
-), head as materialized (
+), head as (
     select item.key, item.id, item.priority
     from unnest(:'lanes'::smallint[]) as held (lane)
     cross join lateral (
@@ -30,29 +30,30 @@ with due as materialized (
         ) ready limit case when :'by_age'::boolean then 4 * :'limit'::bigint else :'limit'::bigint end)
         union all
         (select p.key, p.id, p.priority from events_pending p
-         where (select waiting from due) and p.lane = held.lane and p.available_at <= clock_timestamp() and not p.suspect
+         where (select waiting from due) and p.lane = held.lane and p.available_at <= statement_timestamp() and not p.suspect
             and p.priority = 3 order by p.available_at limit :'limit')
         union all
         (select p.key, p.id, p.priority from events_pending p
-         where (select waiting from due) and p.lane = held.lane and p.available_at <= clock_timestamp() and not p.suspect
+         where (select waiting from due) and p.lane = held.lane and p.available_at <= statement_timestamp() and not p.suspect
             and p.priority = 2 order by p.available_at limit :'limit')
         union all
         (select p.key, p.id, p.priority from events_pending p
-         where (select waiting from due) and p.lane = held.lane and p.available_at <= clock_timestamp() and not p.suspect
+         where (select waiting from due) and p.lane = held.lane and p.available_at <= statement_timestamp() and not p.suspect
             and p.priority = 1 order by p.available_at limit :'limit')
         union all
         (select p.key, p.id, p.priority from events_pending p
-         where (select waiting from due) and p.lane = held.lane and p.available_at <= clock_timestamp() and not p.suspect
+         where (select waiting from due) and p.lane = held.lane and p.available_at <= statement_timestamp() and not p.suspect
             and p.priority = 0 order by p.available_at limit :'limit')
     ) item
     order by case when :'by_age'::boolean then 0 else -item.priority end, item.id
     limit :'limit'
 ), top as (
     select key, max(id) as id, max(priority) as priority from head group by key
-), prefix as materialized (
+), prefix as (
     select item.*, case when :'by_age'::boolean then 0 else greatest(
             max(item.priority) over (partition by item.key order by item.id desc),
-            case when count(*) over (partition by item.key) >= :'limit' then top.priority else 0 end
+            case when first_value(item.id) over (partition by item.key order by item.id desc) < top.id
+                then top.priority else 0 end
         ) end as urgency
     from top
     cross join lateral (
@@ -69,7 +70,7 @@ with due as materialized (
 ), chosen as (
     select * from prefix order by urgency desc, id limit :'limit'
 ), sized as (
-    select c.id, c.key, c.suspect, case when c.available_at > clock_timestamp() then c.available_at end as until,
+    select c.id, c.key, c.suspect, case when c.available_at > statement_timestamp() then c.available_at end as until,
         c.ctid::text as place, c.attempts, e.event_id, e.event_type, e.did, e.priority, e.payload, e.version, e.rev,
         (extract(epoch from e.occurred_at) * 1000000)::bigint as occurred,
         (date_part('epoch', e.received_at) * 1000000)::bigint as received,
