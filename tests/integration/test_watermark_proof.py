@@ -81,6 +81,7 @@ def appending(rate: int) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("writer", [False, True], ids=["reader", "reader and writer"])
 def test_batches_stay_as_quick_as_they_were_while_the_horizon_is_held(
     transactional_db: None, writer: bool, capsys: pytest.CaptureFixture[str]
