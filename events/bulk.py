@@ -13,13 +13,14 @@ import msgspec
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
 from events.clock import database_now
 from events.conf import conf
 from events.dead_letters import Filter
+from events.log.database import unlocked
 from events.log.dead_letters import discard, requeue
 from events.log.fetch import set_transaction_limits
 from events.models import BulkAction, DeadLetter
@@ -97,9 +98,7 @@ def run_batch() -> bool:
     with transaction.atomic():
         # A process that hangs here loses the row when the server ends its transaction, as with lanes.
         set_transaction_limits(conf.batch_timeout)
-        if connection.features.has_select_for_update_skip_locked:
-            actions = actions.select_for_update(skip_locked=True)
-        for action in actions.order_by("id"):
+        for action in unlocked(actions.order_by("id")):
             if action.verb == BulkAction.Verb.REQUEUE and _full():
                 continue
             _advance(action)

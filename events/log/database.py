@@ -15,13 +15,15 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import connection, transaction
+from django.db.models import Model, QuerySet
 
 SQL = Path(__file__).parent / "sql"
 
+M = TypeVar("M", bound=Model)
 Rows = list[tuple[Any, ...]]
 
 
@@ -62,6 +64,13 @@ def instant(moment: datetime) -> str:
 def microseconds_now() -> int:
     """This process's time, which is SQLite's: microseconds since 1970."""
     return int(datetime.now(UTC).timestamp() * 1_000_000)
+
+
+def unlocked(rows: QuerySet[M]) -> QuerySet[M]:
+    """The rows that no other transaction has locked, locked by this one; SQLite's file has one writer, and no locks."""
+    if connection.features.has_select_for_update_skip_locked:
+        return rows.select_for_update(skip_locked=True)
+    return rows
 
 
 @contextmanager

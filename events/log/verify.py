@@ -10,11 +10,11 @@ import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from events.log.database import run
+from events.log.database import run, unlocked
 from events.models import Audit, Event
 
 CHUNK = 20_000  # ids verified in one statement
@@ -60,10 +60,7 @@ class Auditor:
         """Verify the next chunk, unless another worker is at it."""
         Audit.objects.get_or_create(pk=Audit.ONLY)
         with transaction.atomic():
-            rows = Audit.objects.filter(pk=Audit.ONLY)
-            if connection.features.has_select_for_update_skip_locked:
-                rows = rows.select_for_update(skip_locked=True)
-            audit = rows.first()
+            audit = unlocked(Audit.objects.filter(pk=Audit.ONLY)).first()
             if audit is None:
                 return
             upto, faults = next(verify(audit.last_id), (None, []))

@@ -8,13 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db import transaction
 from django.utils import timezone
 
 from events.conf import conf
+from events.log.database import unlocked
 from events.models import Attempt, Batch, BulkAction, DeadLetter, Event, Worker
 
 PERIOD = 600.0  # seconds, about
@@ -75,7 +74,7 @@ class _Batches:
     def delete(self) -> int | None:
         """Delete the next batches that are old enough, with their events; how many events, None at the end."""
         with transaction.atomic():
-            rows = list(_locked(Batch.objects.filter(last_id__gt=self.last).order_by("last_id"))[:CHUNK])
+            rows = list(unlocked(Batch.objects.filter(last_id__gt=self.last).order_by("last_id"))[:CHUNK])
             batches: list[int] = []
             ids: list[int] = []
             for batch in rows:
@@ -96,7 +95,7 @@ class _Batches:
 def _delete_discarded(before: datetime) -> int | None:
     """Delete the letters that were discarded before `before`, with their events."""
     with transaction.atomic():
-        rows = _locked(DeadLetter.objects.filter(discarded_at__lt=before).order_by("discarded_at"))
+        rows = unlocked(DeadLetter.objects.filter(discarded_at__lt=before).order_by("discarded_at"))
         ids = list(rows.values_list("pk", flat=True)[:CHUNK])
         DeadLetter.objects.filter(pk__in=ids)._raw_delete("default")
         _delete_events(ids)
@@ -106,10 +105,3 @@ def _delete_discarded(before: datetime) -> int | None:
 def _delete_events(ids: Sequence[int]) -> None:
     Attempt.objects.filter(event__in=ids)._raw_delete("default")
     Event.objects.filter(pk__in=ids)._raw_delete("default")
-
-
-def _locked(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """The rows that no other pruner is deleting."""
-    if connection.features.has_select_for_update_skip_locked:
-        return rows.select_for_update(skip_locked=True)
-    return rows

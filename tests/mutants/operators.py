@@ -35,8 +35,8 @@ OPERATORS = {
     "batch-outlives-events": Mutant(
         "a batch is pruned in one transaction with its events",
         "events/worker/pruner.py",
-        "with transaction.atomic():\n            rows = list(_locked(Batch",
-        "if True:\n            rows = list(_locked(Batch",
+        "with transaction.atomic():\n            rows = list(unlocked(Batch",
+        "if True:\n            rows = list(unlocked(Batch",
         (f"{CRASHES}::test_pruning_that_dies_has_deleted_nothing",),
         sqlite=True,
     ),

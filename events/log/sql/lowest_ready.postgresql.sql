@@ -1,32 +1,11 @@
 -- By priority, the smallest id of a ready row above the low watermarks.
-select 0 as priority, (
-    select min(head.id) from events_lane l cross join lateral (
-        select p.id from events_pending p
-        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 0 and p.id > :'above0'
-        order by p.id limit 1
-    ) head
-)
-union all
-select 1 as priority, (
-    select min(head.id) from events_lane l cross join lateral (
-        select p.id from events_pending p
-        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 1 and p.id > :'above1'
-        order by p.id limit 1
-    ) head
-)
-union all
-select 2 as priority, (
-    select min(head.id) from events_lane l cross join lateral (
-        select p.id from events_pending p
-        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 2 and p.id > :'above2'
-        order by p.id limit 1
-    ) head
-)
-union all
-select 3 as priority, (
-    select min(head.id) from events_lane l cross join lateral (
-        select p.id from events_pending p
-        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 3 and p.id > :'above3'
-        order by p.id limit 1
-    ) head
-)
+select above.priority, min(head.id)
+from (values (0, :'above0'::bigint), (1, :'above1'::bigint), (2, :'above2'::bigint), (3, :'above3'::bigint))
+    above (priority, id)
+cross join events_lane l
+left join lateral (
+    select p.id from events_pending p
+    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = above.priority and p.id > above.id
+    order by p.id limit 1
+) head on true
+group by above.priority

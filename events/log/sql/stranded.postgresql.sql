@@ -1,24 +1,11 @@
 -- Ready rows at or below their low watermark, which would never be fetched; one a priority at the most.
-(select head.id from events_lane l cross join lateral (
+select min(head.id)
+from (values (0, :'above0'::bigint), (1, :'above1'::bigint), (2, :'above2'::bigint), (3, :'above3'::bigint))
+    above (priority, id)
+cross join events_lane l
+cross join lateral (
     select p.id from events_pending p
-    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 0 and p.id <= :'above0'
+    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = above.priority and p.id <= above.id
     order by p.id limit 1
-) head limit 1)
-union all
-(select head.id from events_lane l cross join lateral (
-    select p.id from events_pending p
-    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 1 and p.id <= :'above1'
-    order by p.id limit 1
-) head limit 1)
-union all
-(select head.id from events_lane l cross join lateral (
-    select p.id from events_pending p
-    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 2 and p.id <= :'above2'
-    order by p.id limit 1
-) head limit 1)
-union all
-(select head.id from events_lane l cross join lateral (
-    select p.id from events_pending p
-    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 3 and p.id <= :'above3'
-    order by p.id limit 1
-) head limit 1)
+) head
+group by above.priority
