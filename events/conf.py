@@ -16,7 +16,7 @@ class EventConf:
 
     lanes: int = 64
     workers: int = 4
-    batch_size: int = 300
+    batch_size: int = 500
     queue_capacity: int = 100_000
     max_retries: int = 3
     batch_timeout: float = 30.0  # seconds

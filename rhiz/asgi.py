@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import warnings
 
@@ -15,14 +14,11 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 _django = get_asgi_application()
 
 # Imported once Django is set up: doors use models and settings.
+from events.garbage import collect_seldom  # noqa: E402
 from events.intake.door import IntakeDoor  # noqa: E402
 from health.door import HealthDoor  # noqa: E402
 
 _intake = IntakeDoor(_django)
 application = HealthDoor(_intake, at_end=_intake.close)
 
-# What was imported stays. Walking over it again and again would hold up every request for 50 ms at a time. And what
-# requests leave behind dies without a collector: at 700 objects, Python's limit, it took 3 % of the intake's time.
-gc.collect()
-gc.freeze()
-gc.set_threshold(50_000)
+collect_seldom()

@@ -57,6 +57,7 @@ class BatchRequest:
     watermarks: tuple[int, ...] = NO_WATERMARKS  # by priority: ready rows lie above
     by_age: bool = False
     lanes: tuple[int, ...] = ()
+    again: int | None = None  # a lane that is taken without a search, if it is free and has work
     avoid: tuple[int, ...] = ()  # lanes that are left out
     only: frozenset[int] | None = None
     suspect: int | None = None  # the id of the one event that this batch is about
@@ -192,7 +193,14 @@ def _lock(request: BatchRequest) -> list[int]:
 
 def _lock_and_fetch(request: BatchRequest) -> _Batch:
     set_transaction_limits(conf.batch_timeout)
-    lanes = _lock(request)
+    if request.again is not None and not request.lanes and request.again not in request.avoid:
+        batch = _fetch(request, lock_these((request.again,)))
+        if batch.read:
+            return batch
+    return _fetch(request, _lock(request))
+
+
+def _fetch(request: BatchRequest, lanes: list[int]) -> _Batch:
     batch = _Batch(lanes=tuple(lanes))
     if not lanes:
         return batch

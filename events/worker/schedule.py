@@ -13,7 +13,7 @@ from django.db import connection
 from events.conf import conf
 from events.log.errors import is_transient
 from events.models import Pending
-from events.worker.batch import BatchRequest, BatchTimeout, CommitFailed, ConcurrentUpdate, Result
+from events.worker.batch import BatchTimeout, CommitFailed, ConcurrentUpdate, Result
 from events.worker.outage import Outage
 from events.worker.pace import Pace
 from events.worker.steps import LaneFailed, Steps
@@ -24,7 +24,6 @@ logger = structlog.stdlib.get_logger(__name__)
 
 BREATH = 0.003  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
 CONTENTION_PAUSE = 0.01  # seconds before a step is repeated that lost against another transaction
-EVERY_TENTH = 10  # one step in so many takes the lane with the oldest event, whatever its priority
 
 
 class Schedule:
@@ -58,7 +57,6 @@ class Schedule:
         self.suspects = False  # there are events that run alone
         self._dirty = False  # somebody rang while steps ran: look once more before resting
         self._suspects_turn = False
-        self._count = 0
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,11 +81,10 @@ class Schedule:
 
     def _next_step(self) -> tuple[Callable[[], Result], int]:
         """The next step, and at how many events its batch is full."""
-        self._count += 1
         self._suspects_turn = not self._suspects_turn
         if self.suspects and self._suspects_turn:
             return self.steps.suspect, 1
-        request = BatchRequest(self.pace.share, self.pace.limit, by_age=self._count % EVERY_TENTH == 0)
+        request = self.pace.request()
         kind = self.steps.announced if self.careful else self.steps.ordinary
         return partial(kind, request), request.limit
 
@@ -130,7 +127,7 @@ class Schedule:
         if not result.applied:
             return 1
         self.work.add(result.done, result.failed, result.latencies)
-        full = self.pace.took(result.read, limit, result.seconds)
+        full = self.pace.took(result.read, limit, result.seconds, result.lanes)
         return 2 if full else 1
 
     def _seconds_for(self, error: Exception) -> float:

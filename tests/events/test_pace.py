@@ -54,6 +54,33 @@ def test_a_batch_refused_at_commit_is_taken_event_by_event_and_then_as_before() 
     assert p.limit == FIRST_LIMIT
 
 
+def test_a_lane_that_gave_a_full_batch_is_taken_again_with_a_search_at_every_fourth_step() -> None:
+    p = pace()
+    again = []
+    for _ in range(12):
+        again.append(p.request().again)
+        p.took(p.limit, p.limit, seconds=0.01, lanes=[7])
+    assert [lane is None for lane in again] == [n in (1, 4, 8, 10, 12) for n in range(1, 13)]
+    assert {lane for lane in again if lane is not None} == {7}
+
+
+def test_a_lane_is_not_taken_again_after_a_batch_that_was_partial_or_had_other_lanes() -> None:
+    p = pace()
+    p.took(1, p.limit, seconds=0.01, lanes=[7])
+    p.took(p.limit, p.limit, seconds=0.01, lanes=[7, 8])
+    assert p.request().again is None
+
+
+def test_every_tenth_step_goes_by_age_and_searches() -> None:
+    p = pace()
+    requests = []
+    for _ in range(20):
+        p.took(p.limit, p.limit, seconds=0.01, lanes=[7])
+        requests.append(p.request())
+    assert [n for n, request in enumerate(requests, 1) if request.by_age] == [10, 20]
+    assert all(request.again is None for request in requests if request.by_age)
+
+
 def test_waits_are_2_4_and_8_seconds_then_none() -> None:
     assert [wait_before_retry(n, 3, 0.0) for n in (1, 2, 3, 4)] == [2.0, 4.0, 8.0, None]
 

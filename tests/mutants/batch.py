@@ -11,10 +11,11 @@ TESTS = "tests/events/test_batch.py"
 LOCKS = "tests/events/test_lane_locks.py"
 CRASHES = "tests/integration/test_crash_points.py"
 
-BLOCKED_HALF = """            union all
-            (select p.ctid, p.* from events_pending p
-             where p.key = top.key and (p.available_at is not null or p.suspect) and p.id <= top.id
-             order by p.id limit :'limit')
+BLOCKED_HALF = """        union all
+        (select p.ctid, p.* from events_pending p
+         where (select b.any from blocked b) and p.key = puller.key and (p.available_at is not null or p.suspect)
+            and p.id > puller.previous and p.id <= puller.id
+         order by p.id limit :'limit')
 """
 
 BATCHES = {
@@ -101,9 +102,10 @@ BATCHES = {
     "fetched-before-lock": Mutant(
         "the fetch comes after the lock",
         BATCH,
-        "    lanes = _lock(request)\n    batch = _Batch(lanes=tuple(lanes))\n",
+        "    return _fetch(request, _lock(request))\n",
+        "    global early\n"
         "    early = fetch(range(64), request.limit, request.watermarks, by_age=request.by_age)\n"
-        "    lanes = _lock(request)\n    batch = _Batch(lanes=tuple(lanes))\n",
+        "    return _fetch(request, _lock(request))\n",
         (f"{LOCKS}::test_what_was_applied_until_a_lane_is_locked_is_not_fetched",),
         also=(
             (
@@ -115,9 +117,9 @@ BATCHES = {
     ),
     "never-by-age": Mutant(
         "every tenth batch takes the lane with the oldest event",
-        "events/worker/schedule.py",
-        "by_age=self._count % EVERY_TENTH == 0",
-        "by_age=False",
+        "events/worker/pace.py",
+        "by_age = self._steps % EVERY_TENTH == 0",
+        "by_age = False",
         (
             "tests/integration/test_worker.py::test_low_events_under_a_flood_of_high_ones_end_within_the_published_bound",
         ),
@@ -181,7 +183,7 @@ BATCHES = {
     "unbounded-in-bytes": Mutant(
         "a batch is bounded in bytes",
         FETCH,
-        "from restore, sized\nwhere coalesce(bytes, 0) <= 8000000 or number = 1",
+        "from restore, sized\nwhere coalesce(bytes_before, 0) <= 8000000",
         "from restore, sized",
         (f"{TESTS}::test_a_batch_is_bounded_in_bytes_and_holds_at_least_one_event",),
     ),

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from events.garbage import collect_seldom
 from events.worker.runner import run
 
 
@@ -22,4 +23,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["workers"] is not None and options["workers"] < 1:
             raise CommandError("--workers takes a whole number from 1 up")
+        collect_seldom()
         run(slots=options["workers"], drain=options["drain"], health_port=options["health_port"])

@@ -39,13 +39,13 @@ def statement(model: type[Record], told: tuple[str, ...]) -> str:
     # A subquery of RETURNING sees the table as it was before the statement; a row that was inserted, whose xmax is 0,
     # was not there. A join with the given rows would see it too, but its plan, made while the table was small, would
     # read all of it for each batch once it has grown.
+    old, now = (", ".join(f"{name}.{column}" for column in told) for name in ("old", "stored"))
     return f"""
         WITH written AS ({write}
-            RETURNING ARRAY[{", ".join(f"stored.{name}" for name in told)}] AS now,
-                      CASE WHEN stored.xmax <> 0 THEN (
-                          SELECT ARRAY[{", ".join(f"old.{name}" for name in told)}]
-                          FROM {table} AS old WHERE old.key = stored.key) END AS before)
-        SELECT before FROM written WHERE before <> now"""
+            RETURNING CASE WHEN stored.xmax <> 0 THEN (
+                SELECT ARRAY[{old}] FROM {table} AS old
+                WHERE old.key = stored.key AND ({old}) <> ({now})) END AS before)
+        SELECT before FROM written WHERE before IS NOT NULL"""
 
 
 def execute(
