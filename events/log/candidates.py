@@ -10,8 +10,6 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Collection, Iterable
-from itertools import groupby
-from operator import itemgetter
 
 from django.db import connection
 
@@ -34,22 +32,19 @@ def lanes(share: int, *, by_age: bool, avoid: Collection[int]) -> list[int]:
 
 
 def chosen(of_lanes: Iterable[int], limit: int, *, by_age: bool) -> str:
-    """(key, id) of the next batch as JSON, in the order by which it is cut; of each key a prefix."""
+    """(key, id) of the next batch as JSON, in the order by which it is cut; of each key a prefix.
+
+    Each candidate brings the rows of its key since the one before it, as in fetch.postgresql.sql.
+    """
     found = [item for rows in _candidates(of_lanes, limit, by_age).values() for item in rows]
-    top: dict[int, int] = {}
-    urgent: dict[int, int] = {}
-    for id_, key, priority in heapq.nsmallest(limit, found, key=_old_first if by_age else _urgent_first):
-        top[key] = max(id_, top.get(key, 0))
-        urgent[key] = max(priority, urgent.get(key, 0))
-    ordered: list[tuple[int, int, int]] = []  # -urgency, id, key
-    for key, group in groupby(run("prefix", tops=json.dumps(list(top.items())), limit=limit), itemgetter(0)):
-        prefix = list(group)
-        # A prefix that was cut may lack the urgent event that its key was chosen for.
-        urgency = urgent[key] if len(prefix) >= limit and not by_age else 0
-        for _, id_, priority in reversed(prefix):
-            urgency = max(urgency, 0 if by_age else priority)
-            ordered.append((-urgency, id_, key))
-    return json.dumps([(key, id_) for _, id_, key in heapq.nsmallest(limit, ordered)])
+    last: dict[int, int] = {}
+    pullers: list[tuple[int, int, int]] = []  # key, after, up to
+    for id_, key, _ in heapq.nsmallest(limit, found, key=_old_first if by_age else _urgent_first):
+        after = last.get(key, 0)
+        if id_ > after:
+            pullers.append((key, after, id_))
+            last[key] = id_
+    return json.dumps(run("prefixes", pullers=json.dumps(pullers), limit=limit))
 
 
 def bounded(rows: Rows) -> Rows:

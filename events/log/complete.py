@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from django.db import connection
@@ -16,10 +17,10 @@ def complete(entries: Sequence[Entry], lane: int, failed: int, worker: str) -> t
     Returns how many of the events were still as they were fetched, and the time: microseconds since 1970.
     """
     counts = {"lane": lane, "processed": len(entries), "failed": failed, "worker": worker}
-    ids = array(entry.id for entry in entries)
     if connection.vendor == "sqlite":
-        keys = array(entry.key for entry in entries)
-        return changed("complete", ids=ids, keys=keys, **counts), microseconds_now()
+        rows = json.dumps([(entry.key, entry.id) for entry in entries])
+        return changed("complete", rows=rows, **counts), microseconds_now()
+    ids = array(entry.id for entry in entries)
     places = "{" + ",".join(f'"{entry.place}"' for entry in entries) + "}"
     [(deleted, finished)] = run("complete", ids=ids, places=places, **counts)
     return deleted, finished

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -95,4 +95,4 @@ def _of_sqlite(
 
 
 def _microseconds(stored: str) -> int:
-    return microseconds(datetime.fromisoformat(stored).replace(tzinfo=UTC))
+    return microseconds(datetime.fromisoformat(f"{stored}+00:00"))

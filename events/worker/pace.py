@@ -16,16 +16,16 @@ FIRST_LIMIT = 10  # events: what processors cost is not known yet, and a batch m
 class Pace:
     """`share` lanes and `limit` events for the next step.
 
-    A full batch halves the share, a partial one doubles it: a deep log is read along one lane's index, a shallow
-    one is served whole in one transaction. The limit grows while steps take a small part of the time they are
-    allowed, and shrinks when they take a large one. A lane that gave a full batch by itself is taken again without the
-    search for the most urgent one, which reads the heads of all lanes; a search in between finds urgent events.
+    A full batch halves the share, a partial one doubles it: a deep log is read along one lane's index, a shallow one
+    is served whole in one transaction. The limit grows up to `batch_size` and is such that a step takes `seconds`. A
+    lane that gave a full batch by itself is taken again without the search for the most urgent one, which reads the
+    heads of all lanes; a search in between finds urgent events.
     """
 
-    def __init__(self, lanes: int, batch_size: int, batch_timeout: float) -> None:
+    def __init__(self, lanes: int, batch_size: int, seconds: float) -> None:
         self.lanes = lanes
         self.batch_size = batch_size
-        self.batch_timeout = batch_timeout
+        self.seconds = seconds
         self.share = lanes
         self.limit = min(FIRST_LIMIT, batch_size)
         self._one_by_one = 0
@@ -48,10 +48,10 @@ class Pace:
         if self._one_by_one:
             self._one_by_one -= 1
             self.limit = 1 if self._one_by_one else min(FIRST_LIMIT, self.batch_size)
-        elif seconds > self.batch_timeout / 4:
-            self.limit = max(1, self.limit // 2)
-        elif full and seconds < self.batch_timeout / 16:
-            self.limit = min(self.batch_size, self.limit * 2)
+        elif full or seconds > self.seconds:
+            # In proportion, and at most doubled: a step may have been quick by chance.
+            fitting = min(2.0, self.seconds / max(seconds, 1e-6)) * self.limit
+            self.limit = max(1, min(self.batch_size, int(fitting)))
         return full
 
     def one_by_one(self) -> None:

@@ -22,7 +22,8 @@ from events.worker.work import Work
 
 logger = structlog.stdlib.get_logger(__name__)
 
-BREATH = 0.003  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
+FILE_HELD = 0.022  # seconds that a step on SQLite should take: appenders wait for the file meanwhile
+BREATH = 0.002  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
 CONTENTION_PAUSE = 0.01  # seconds before a step is repeated that lost against another transaction
 
 
@@ -50,7 +51,7 @@ class Schedule:
         self.stopping = stopping
         self.drain = drain
         self.one_writer = connection.vendor == "sqlite"
-        self.pace = Pace(conf.lanes, conf.batch_size, conf.batch_timeout)
+        self.pace = Pace(conf.lanes, conf.batch_size, FILE_HELD if self.one_writer else conf.batch_timeout / 8)
         self.slots = slots
         self.running = 0
         self.careful = False  # one step at a time, announced

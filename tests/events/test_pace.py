@@ -8,7 +8,7 @@ from events.worker.pace import FIRST_LIMIT, Pace
 
 
 def pace() -> Pace:
-    return Pace(lanes=64, batch_size=300, batch_timeout=30)
+    return Pace(lanes=64, batch_size=300, seconds=4)
 
 
 def test_a_full_batch_halves_the_share_and_a_partial_one_doubles_it() -> None:
@@ -33,6 +33,20 @@ def test_slow_processors_get_smaller_batches() -> None:
     for _ in range(20):
         p.took(p.limit, p.limit, seconds=10)
     assert p.limit == 1
+
+
+def test_the_limit_settles_where_a_step_takes_its_time() -> None:
+    p = Pace(lanes=64, batch_size=10_000, seconds=4)
+    for _ in range(20):
+        p.took(p.limit, p.limit, seconds=p.limit * 0.01)
+    assert p.limit == 400
+
+
+def test_a_step_that_was_slow_though_it_found_little_makes_the_next_one_smaller() -> None:
+    p = pace()
+    p.limit = 300
+    p.took(3, p.limit, seconds=8)
+    assert p.limit == 150
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.floats(0, 60)), max_size=50))

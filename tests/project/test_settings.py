@@ -122,13 +122,10 @@ def test_behind_pgbouncer_nothing_needs_a_session() -> None:
 
 
 def test_sqlite_writes_ahead_durably_and_one_writer_at_a_time() -> None:
-    expression = (
-        "settings.DATABASES['default']['OPTIONS']['transaction_mode'], "
-        "settings.DATABASES['default']['OPTIONS']['init_command']"
-    )
-    read = setting(expression, PRODUCTION)
+    read = setting("settings.DATABASES['default']['OPTIONS']", PRODUCTION)
 
-    assert read == "('IMMEDIATE', 'PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL')"
+    assert "'transaction_mode': 'IMMEDIATE'" in read
+    assert "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" in read
 
 
 def test_a_relative_sqlite_file_is_the_same_wherever_a_process_starts() -> None:
