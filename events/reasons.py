@@ -54,11 +54,3 @@ def refusal_in(message: str) -> tuple[str, str, str] | None:
     """Of `field: value; allowed: what` the three; None for any other message."""
     found = _refusal(message)
     return (found[1], found[2], found[3]) if found else None
-
-
-def reason_of_text(error: str) -> str:
-    """The reason of an error as the log keeps it: a message, or a traceback that ends with one."""
-    if not error.startswith("Traceback ("):
-        return reason_of("", error)
-    kind, _, message = error.strip().rpartition("\n")[2].partition(": ")
-    return reason_of(kind.rpartition(".")[2], message)

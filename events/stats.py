@@ -13,11 +13,12 @@ from django.db.models.functions import Coalesce, Now
 from events.conf import conf
 from events.latency import BUCKETS, quantile
 from events.log.depth import Depth, depth, pending
-from events.models import Audit, Departed, Event, Lane, Latency, Tally, Worker
+from events.models import Audit, DeadLetter, Departed, Event, Lane, Latency, Tally, Worker
 from events.recent import Recent
 
 FULL_SHARE = 0.8  # of the capacity: where backpressure begins
 RECENT_DEATH = timedelta(minutes=5)
+DEATHS = 10_000  # dead events that are counted
 QUANTILES = (0.5, 0.95, 0.99)
 PRIORITIES: dict[int, str] = {priority.value: str(priority.label) for priority in Event.Priority}
 
@@ -80,9 +81,10 @@ def pending_count(limit: int | None = None) -> int:
     return pending(conf.queue_capacity + 1 if limit is None else limit)
 
 
-def workers_alive() -> int:
-    """How many worker processes have a recent heartbeat."""
-    return Worker.objects.alive().count()
+def died_last_hour() -> int:
+    """How many events died in the last hour, counted up to DEATHS."""
+    died = DeadLetter.objects.dead().filter(died_at__gt=Now() - timedelta(hours=1))
+    return died.order_by("-died_at", "-event")[:DEATHS].count()
 
 
 def drain_rate() -> float:

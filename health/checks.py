@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from cachecore import reach, status
-from events import deaths, stats
+from events import stats
 from events.conf import conf
 from events.intake.admission import admission
 from health import connections
@@ -59,7 +59,7 @@ def event_pipeline() -> Answer:
     figures = stats.pipeline_metrics(now)
     rate = now.minute.throughput
     figures["drain_eta_seconds"] = round(now.depth.pending / rate, 1) if rate else None
-    figures["dead_last_hour"] = deaths.within(deaths.HOUR)
+    figures["dead_last_hour"] = stats.died_last_hour()
     reasons = []
     if not now.alive:
         reasons.append("no worker is alive")

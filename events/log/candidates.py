@@ -11,12 +11,10 @@ import heapq
 import json
 from collections.abc import Collection, Iterable
 
-from django.db import connection
-
-from events.log.database import Rows, run
+from events.log.database import run
+from events.models import Lane
 
 URGENT_FIRST = (3, 2, 1, 0)
-BYTES = 8_000_000  # of payloads in a batch, unless its first event alone has more; as in fetch.postgresql.sql
 
 Candidate = tuple[int, int, int]  # id, key, priority
 
@@ -24,9 +22,7 @@ Candidate = tuple[int, int, int]  # id, key, priority
 def lanes(share: int, *, by_age: bool, avoid: Collection[int]) -> list[int]:
     """Up to `share` lanes that have work, the most urgent first (or that with the oldest)."""
     order = _old_first if by_age else _urgent_first
-    with connection.cursor() as cursor:
-        cursor.execute("select id from events_lane")
-        known = [lane for (lane,) in cursor.fetchall() if lane not in avoid]
+    known = [lane for lane in Lane.objects.values_list("id", flat=True) if lane not in avoid]
     heads = [(order(min(rows, key=order)), lane) for lane, rows in _candidates(known, 1, by_age).items()]
     return [lane for _, lane in heapq.nsmallest(share, heads)]
 
@@ -45,16 +41,6 @@ def chosen(of_lanes: Iterable[int], limit: int, *, by_age: bool) -> str:
             pullers.append((key, after, id_))
             last[key] = id_
     return json.dumps(run("prefixes", pullers=json.dumps(pullers), limit=limit))
-
-
-def bounded(rows: Rows) -> Rows:
-    """The rows up to a batch's limit in bytes."""
-    size = 0
-    for number, row in enumerate(rows):
-        size += len(row[10] or "")
-        if size > BYTES and number:
-            return rows[:number]
-    return rows
 
 
 def _candidates(of_lanes: Iterable[int], limit: int, by_age: bool) -> dict[int, list[Candidate]]:

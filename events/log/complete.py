@@ -34,7 +34,7 @@ def count(lane: int, *, failed: int) -> None:
 def fail(document: str, worker: str) -> int:
     """Record failed attempts at `worker`; how many of the events were still pending.
 
-    A JSON list of {key, id, wait: seconds or null, error, reason, kind, message, trace}.
+    A JSON list of {key, id, wait: seconds or null, kind, message, text, trace, reason}.
     """
     return changed("fail", document=document, worker=worker)
 

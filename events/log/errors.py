@@ -1,4 +1,4 @@
-"""Classify database errors: transient (retry), bad row (dead-letter) or bug (raise)."""
+"""Classify database errors: transient, and by whom."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ TRANSIENT = {
     "55P03",  # lock_timeout
     "55006",  # object in use
 }
-DATA_CLASSES = ("22", "54")  # data exception; a row too large, nested too deeply
-ROW_CONSTRAINTS = {"23502", "23514"}  # not null, check
 
 SQLITE_TRANSIENT = {
     sqlite3.SQLITE_BUSY,
@@ -91,15 +89,3 @@ def is_contention(error: BaseException) -> bool:
         return state.startswith("40") or state == "55P03"
     busy = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
     return any(getattr(cause, "sqlite_errorcode", 0) & 0xFF in busy for cause in causes(error))
-
-
-def refuses_row(error: BaseException) -> bool:
-    """Whether the database refused a value, so that other rows of the same statement may be welcome."""
-    for cause in causes(error):
-        if isinstance(cause, psycopg.Error) and cause.sqlstate:
-            return cause.sqlstate.startswith(DATA_CLASSES) or cause.sqlstate in ROW_CONSTRAINTS
-        if isinstance(cause, sqlite3.OperationalError):
-            return "JSON" in str(cause)
-        if isinstance(cause, sqlite3.IntegrityError | sqlite3.DataError | OverflowError):
-            return True
-    return False

@@ -56,7 +56,7 @@ def fetch(
     """
     these = None if only is None else array(only)
     if connection.vendor == "sqlite":
-        return candidates.bounded(run("fetch", chosen=candidates.chosen(lanes, limit, by_age=by_age), only=these))
+        return run("fetch", chosen=candidates.chosen(lanes, limit, by_age=by_age), only=these)
     lowest = min(watermarks)
     return run("fetch", lanes=array(lanes), limit=limit, by_age=by_age, only=these, lowest=lowest, **above(watermarks))
 

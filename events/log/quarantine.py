@@ -6,17 +6,11 @@ from collections.abc import Sequence
 from typing import cast
 
 from events.log.database import array, run
-from events.models import Pending
 
 
 def suspects() -> list[tuple[int, int]]:
     """(id, lane) of suspects that may run now."""
     return cast(list[tuple[int, int]], run("suspects"))
-
-
-def any_suspects() -> bool:
-    """Whether an event waits to run alone."""
-    return Pending.objects.filter(suspect=True).exists()
 
 
 def mark_suspects(ids: Sequence[int]) -> list[tuple[int, int]]:

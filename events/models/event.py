@@ -12,27 +12,16 @@ from django.utils import timezone
 
 from events.models.fields import DigestField, KeyField, PayloadField, VersionField
 
-STATE_FIELDS = (
-    "state",
-    "lane",
-    "attempts",
-    "crashes",
-    "suspect",
-    "available_at",
-    "finished_at",
-    "worker",
-    "error",
-    "reason",
-    "note",
-)
-
 
 class EventQuerySet(models.QuerySet):
     def with_state(self) -> EventQuerySet:
         """Annotate what is derived from the other tables, read in one statement: see `events.models.EventState`."""
+        from events.models.state import EventState
+
+        names = [field.name for field in EventState._meta.fields if not field.primary_key]
         # The filter makes it an inner join: SQLite reads the whole view for an outer one.
         rows = self.filter(status__isnull=False)
-        return rows.annotate(**{name: F(f"status__{name}") for name in STATE_FIELDS})
+        return rows.annotate(**{name: F(f"status__{name}") for name in names})
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """Create events with their pending rows. Raises ValueError for `ignore_conflicts` and `update_conflicts`."""

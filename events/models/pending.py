@@ -10,6 +10,9 @@ from events.lanes import lane_of
 from events.models.event import Event
 from events.models.lane import Lane
 
+READY = Q(available_at=None, suspect=False)
+DUE = Q(available_at__isnull=False, suspect=False)
+
 
 class Pending(models.Model):
     """An event that is to be applied. The row is inserted with the event and deleted when the event is done or dead.
@@ -34,20 +37,8 @@ class Pending(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                "lane",
-                F("priority").desc(),
-                "id",
-                name="events_ready",
-                condition=Q(available_at=None, suspect=False),
-            ),
-            models.Index(
-                "lane",
-                F("priority").desc(),
-                "available_at",
-                name="events_due",
-                condition=Q(available_at__isnull=False, suspect=False),
-            ),
+            models.Index("lane", F("priority").desc(), "id", name="events_ready", condition=READY),
+            models.Index("lane", F("priority").desc(), "available_at", name="events_due", condition=DUE),
             models.Index(
                 fields=["key", "id"], name="events_blocked", condition=Q(available_at__isnull=False) | Q(suspect=True)
             ),

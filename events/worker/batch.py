@@ -6,8 +6,6 @@ is stopped loses it when the server ends the transaction. No claim is written, s
 
 from __future__ import annotations
 
-import json
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,21 +17,13 @@ from cachecore import gathering
 from events.conf import conf
 from events.exceptions import EventError
 from events.latency import Latencies, observed
-from events.log.complete import complete, count, fail, snooze_blocked
 from events.log.entry import Entry
 from events.log.errors import STATEMENT_TOOK_TOO_LONG, is_transient, sqlstate
 from events.log.fetch import any_ready, entries, fetch, fetch_suspect, lock_lanes, lock_these, set_transaction_limits
-from events.retry import wait_before_retry
-from events.worker.bisection import Bisection, Failure, NeedsIsolation, Outcome
-from events.worker.error_record import ErrorRecord
-from events.worker.identity import worker_name
+from events.worker.bisection import Bisection, NeedsIsolation, Outcome
+from events.worker.persist import persist, persist_failure, wait_for
 
-SNOOZED_AT_ONCE = 1_000  # rows of one key that a batch snoozes
 NO_WATERMARKS = (0, 0, 0, 0)
-
-
-class ConcurrentUpdate(EventError):
-    """A pending row of the batch was changed while it was applied: roll back and repeat, no attempt counted."""
 
 
 class CommitFailed(EventError):
@@ -145,9 +135,9 @@ def _run_batch(
             if batch.read:
                 on_fetched(batch.lanes, len(batch.entries))
                 with gathering():
-                    bisection = Bisection(_wait_for, isolate=request.isolate, count_transient=repeated(batch.lanes))
+                    bisection = Bisection(wait_for, isolate=request.isolate, count_transient=repeated(batch.lanes))
                     outcome = bisection.apply(batch.entries)
-                result.snoozed, finished = _record(batch, outcome)
+                result.snoozed, finished = persist(outcome, batch.lanes[0], batch.blockers)
                 result.read = batch.read
                 result.done, result.failed = len(outcome.done), len(outcome.failed)
                 result.outcome = outcome
@@ -163,7 +153,7 @@ def _run_batch(
         if not request.isolate:
             raise _LanesNeedIsolation(result.lanes) from error
         if len(batch.entries) == 1:
-            result.outcome = Outcome(failed=[_fail_alone(batch, error)])
+            result.outcome = Outcome(failed=[persist_failure(batch.entries[0], batch.lanes[0], error)])
             result.read, result.done, result.failed = 1, 0, 1
         else:
             raise CommitFailed(str(error)) from error
@@ -238,60 +228,9 @@ def _applicable(
     return applicable, blockers
 
 
-def _record(batch: _Batch, outcome: Outcome) -> tuple[int, int]:
-    """Write what became of the batch's events beside their effects; how many were snoozed, and when others ended."""
-    finished = failed = 0
-    if outcome.failed:
-        failed = fail(_document(outcome.failed), worker_name())
-    if outcome.done or failed:
-        deleted, finished = complete(outcome.done, batch.lanes[0], failed, worker_name())
-        if deleted != len(outcome.done):
-            raise ConcurrentUpdate("a pending row of the batch was changed while it was applied")
-    blockers = batch.blockers
-    if outcome.skipped:
-        # Behind an event that failed just now, whose time `fail` has set.
-        blocked = {entry.key for entry in outcome.skipped}
-        retried = (failure.entry for failure in outcome.failed if failure.wait is not None)
-        blockers = blockers + [{"key": entry.key, "id": entry.id} for entry in retried if entry.key in blocked]
-    snoozed = snooze_blocked(json.dumps(blockers), SNOOZED_AT_ONCE) if blockers else 0
-    return int(snoozed), finished
-
-
-def _fail_alone(batch: _Batch, error: Exception) -> Failure:
-    """Record the failure of a single event whose own transaction could not be committed."""
-    [entry] = batch.entries
-    failure = Failure(entry, ErrorRecord.of(error), _wait_for(entry.attempts + 1))
-    with transaction.atomic():
-        failed = fail(_document([failure]), worker_name())
-        count(batch.lanes[0], failed=failed)
-    return failure
-
-
-def _document(failures: Sequence[Failure]) -> str:
-    return json.dumps(
-        [
-            {
-                "key": failure.entry.key,
-                "id": failure.entry.id,
-                "wait": failure.wait,
-                "error": failure.error.text,
-                "reason": failure.error.reason,
-                "kind": failure.error.kind,
-                "message": failure.error.message,
-                "trace": failure.error.trace,
-            }
-            for failure in failures
-        ]
-    )
-
-
 def _ran_out_of_time(error: Exception, seconds: float) -> bool:
     """Whether the server canceled a statement because of its length: sooner, somebody else canceled it."""
     return sqlstate(error) in STATEMENT_TOOK_TOO_LONG and seconds > 0.9 * conf.batch_timeout
-
-
-def _wait_for(attempts: int) -> float | None:
-    return wait_before_retry(attempts, conf.max_retries, random.random())  # noqa: S311 - jitter, no secret
 
 
 def _id(row: tuple[Any, ...]) -> int:

@@ -13,9 +13,10 @@ from django.db import connection
 from events.conf import conf
 from events.log.errors import is_transient
 from events.models import Pending
-from events.worker.batch import BatchTimeout, CommitFailed, ConcurrentUpdate, Result
+from events.worker.batch import BatchTimeout, CommitFailed, Result
 from events.worker.outage import Outage
 from events.worker.pace import Pace
+from events.worker.persist import ConcurrentUpdate
 from events.worker.steps import LaneFailed, Steps
 from events.worker.threads import Threads
 from events.worker.work import Work

@@ -10,10 +10,11 @@ from django.db import connection
 from events.exceptions import EventError
 from events.log.errors import is_transient
 from events.log.quarantine import suspects
-from events.worker.batch import BatchRequest, BatchTimeout, ConcurrentUpdate, Result, peek_batch, run_batch
+from events.worker.batch import BatchRequest, BatchTimeout, Result, peek_batch, run_batch
 from events.worker.fleet import Membership
 from events.worker.lane_failures import LaneFailures
 from events.worker.lines import tell
+from events.worker.persist import ConcurrentUpdate
 from events.worker.quarantine import mark_suspects
 from events.worker.watchdog import Watchdog
 

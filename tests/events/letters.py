@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from events import roles
 from events.models import DeadLetter
-from events.reasons import reason_of_text
+from events.reasons import reason_of
 from tests.events import states
 
 LIST = "/admin/events/deadletter/"
@@ -22,13 +22,19 @@ TRACEBACK = "Traceback (most recent call last):\n  ...\nValueError: strength 300
 def dead(number: int = 1, *, error: str = TRACEBACK, **fields: Any) -> list[DeadLetter]:
     """Dead letters, the first of them the first that died. Fields are of the letter or of its event."""
     died = timezone.now() - timedelta(hours=1)
-    known = {"event_type": "test.record", "did": "did:plc:alice", "attempts": 4, "reason": reason_of_text(error)}
+    known = {"event_type": "test.record", "did": "did:plc:alice", "attempts": 4, "reason": _reason(error)}
     return [
         states.dead(
             **{**known, "error": error, "payload": {"n": n}, "died_at": died + timedelta(milliseconds=n), **fields}
         )
         for n in range(number)
     ]
+
+
+def _reason(error: str) -> str:
+    """As the log has it: of a message, or of the exception that a traceback ends with."""
+    kind, _, message = error.rpartition("\n")[2].partition(": ") if error.startswith("Traceback") else ("", "", error)
+    return reason_of(kind, message)
 
 
 def user(role: str | None) -> User:

@@ -62,7 +62,7 @@ def test_what_does_not_fail_costs_no_statement(send: Callable[..., UUID], take: 
 def test_an_event_that_ended_meanwhile_keeps_no_attempt(send: Callable[..., UUID], take: Callable[..., Result]) -> None:
     event = Event.objects.get(event_id=send(do="fail"))
     assert discard_pending(event)
-    failure = {"key": event.key, "id": event.pk, "wait": None, "error": "", "reason": "", "kind": "E"}
+    failure = {"key": event.key, "id": event.pk, "wait": None, "text": "", "reason": "", "kind": "E"}
     assert fail(json.dumps([{**failure, "message": "", "trace": ""}]), "w") == 0
     assert not Attempt.objects.exists()
 

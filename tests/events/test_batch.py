@@ -18,8 +18,9 @@ from model_bakery import baker
 from events.log.dead_letters import discard_pending, requeue
 from events.log.quarantine import mark_suspects
 from events.models import Batch, Event, Lane, Pending
-from events.worker.batch import BatchRequest, ConcurrentUpdate, Result, peek_batch, run_batch
+from events.worker.batch import BatchRequest, Result, peek_batch, run_batch
 from events.worker.identity import worker_name
+from events.worker.persist import ConcurrentUpdate
 from tests.events.conftest import ALICE, BOB, CAROL, found, state_of
 from tests.events.statements import before
 from tests.events.states import pending_row

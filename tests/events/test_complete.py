@@ -14,7 +14,8 @@ from events.log.database import statements
 from events.models import Batch, Event, Pending
 from events.models.batch import SPAN
 from events.wakeup import bare_connection
-from events.worker.batch import ConcurrentUpdate, Result
+from events.worker.batch import Result
+from events.worker.persist import ConcurrentUpdate
 from tests.events.conftest import ALICE, BOB, state_of
 from tests.events.statements import append_in, before
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.retry import wait_before_retry
 from events.worker.pace import FIRST_LIMIT, Pace
+from events.worker.persist import wait_for
 
 
 def pace() -> Pace:
@@ -95,12 +95,9 @@ def test_every_tenth_step_goes_by_age_and_searches() -> None:
     assert all(request.again is None for request in requests if request.by_age)
 
 
-def test_waits_are_2_4_and_8_seconds_then_none() -> None:
-    assert [wait_before_retry(n, 3, 0.0) for n in (1, 2, 3, 4)] == [2.0, 4.0, 8.0, None]
-
-
-@given(st.integers(1, 10), st.floats(0, 1))
-def test_jitter_only_shortens_a_wait_by_a_tenth_at_most(attempts: int, chance: float) -> None:
-    full, jittered = wait_before_retry(attempts, 10, 0.0), wait_before_retry(attempts, 10, chance)
-    assert full is not None and jittered is not None
-    assert 0.9 * full <= jittered <= full
+def test_waits_are_2_4_and_8_seconds_then_none_and_chance_only_shortens_them_by_a_tenth_at_most() -> None:
+    for attempts, seconds in ((1, 2.0), (2, 4.0), (3, 8.0)):
+        waits = [wait_for(attempts) for _ in range(100)]
+        assert all(wait is not None and 0.9 * seconds <= wait <= seconds for wait in waits)
+        assert len(set(waits)) > 1
+    assert wait_for(4) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.reasons import REASON_LENGTH, reason_of, reason_of_text
+from events.reasons import REASON_LENGTH, reason_of
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,6 @@ def test_what_differs_from_event_to_event_makes_no_reason_of_its_own(one: str, o
 )
 def test_different_troubles_are_different_reasons(one: tuple[str, str], other: tuple[str, str]) -> None:
     assert reason_of(*one) != reason_of(*other)
-
-
-def test_a_traceback_has_the_reason_of_its_exception() -> None:
-    error = 'Traceback (most recent call last):\n  File "x.py", line 3\nrhiz.graph.Odd: strength 300'
-    assert reason_of_text(error) == reason_of("Odd", "strength 300") == "Odd: strength #"
 
 
 @given(st.text(), st.text(max_size=400))

@@ -20,7 +20,7 @@ APPEND = {
     ),
     "default-before-xid": Mutant(
         "the column's default draws an id after its transaction has an xid",
-        "events/migrations/0001_initial.py",
+        "events/migrations/0001_initial.postgresql.sql",
         "set default case when pg_current_xact_id() is not null then nextval('events_event_id_seq') end",
         "set default nextval('events_event_id_seq')",
         ("tests/events/test_watermarks.py::test_a_column_default_draws_an_id_only_in_a_transaction_that_has_an_xid",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 BATCH = "events/worker/batch.py"
+PERSIST = "events/worker/persist.py"
 FETCH = "events/log/sql/fetch.postgresql.sql"
 COMPLETE = "events/log/sql/complete.postgresql.sql"
 TESTS = "tests/events/test_batch.py"
@@ -22,9 +23,9 @@ BATCHES = {
     "effects-apart": Mutant(
         "effects and completion are committed in one transaction",
         BATCH,
-        "                result.snoozed, finished = _record(batch, outcome)\n",
+        "                result.snoozed, finished = persist(outcome, batch.lanes[0], batch.blockers)\n",
         "                transaction.get_connection().connection.commit()\n"
-        "                result.snoozed, finished = _record(batch, outcome)\n",
+        "                result.snoozed, finished = persist(outcome, batch.lanes[0], batch.blockers)\n",
         (
             f"{TESTS}::test_a_pending_row_that_changes_while_its_batch_is_applied_takes_the_batch_back",
             f"{CRASHES}::test_a_batch_that_dies_is_applied_once[batch-applied]",
@@ -35,13 +36,14 @@ BATCHES = {
         "events are applied before they are completed",
         BATCH,
         """                with gathering():
-                    bisection = Bisection(_wait_for, isolate=request.isolate, count_transient=repeated(batch.lanes))
+                    bisection = Bisection(wait_for, isolate=request.isolate, count_transient=repeated(batch.lanes))
                     outcome = bisection.apply(batch.entries)
-                result.snoozed, finished = _record(batch, outcome)
+                result.snoozed, finished = persist(outcome, batch.lanes[0], batch.blockers)
 """,
-        """                result.snoozed, finished = _record(batch, Outcome(done=batch.entries))
+        """                everything = Outcome(done=batch.entries)
+                result.snoozed, finished = persist(everything, batch.lanes[0], batch.blockers)
                 with gathering():
-                    bisection = Bisection(_wait_for, isolate=request.isolate, count_transient=repeated(batch.lanes))
+                    bisection = Bisection(wait_for, isolate=request.isolate, count_transient=repeated(batch.lanes))
                     outcome = bisection.apply(batch.entries)
 """,
         (
@@ -136,7 +138,7 @@ BATCHES = {
     ),
     "uncounted-delete": Mutant(
         "a batch deletes as many rows as it applied",
-        BATCH,
+        PERSIST,
         "if deleted != len(outcome.done):",
         "if False:",
         (f"{TESTS}::test_a_pending_row_that_changes_while_its_batch_is_applied_takes_the_batch_back",),
@@ -165,7 +167,7 @@ BATCHES = {
     ),
     "unsnoozed": Mutant(
         "what follows a waiting event is snoozed",
-        BATCH,
+        PERSIST,
         "snoozed = snooze_blocked(json.dumps(blockers), SNOOZED_AT_ONCE) if blockers else 0",
         "snoozed = 0",
         (

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from events import deaths, stats
+from events import stats
 from events.admin.pipeline import tables
 from events.admin.pipeline.banner import Condition, Notice, eta, loss, notices
 from events.admin.pipeline.charts import Chart, Line, chart
@@ -54,7 +54,7 @@ def _told(window: Window, moment: datetime) -> dict[str, Any]:
     newest = history.samples[-1] if history.samples else None
     condition = Condition(
         now,
-        died=deaths.within(deaths.HOUR),
+        died=stats.died_last_hour(),
         seconds=newest.seconds if newest and (moment - newest.taken_at).total_seconds() < window.step else 0.0,
         not_durable=tuple(not_durable(connection)),
     )

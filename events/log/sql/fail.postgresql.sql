@@ -1,8 +1,8 @@
--- Record failed attempts, a JSON array of {key, id, wait, error, reason, kind, message, trace}: an event is tried again
+-- Record failed attempts, a JSON array of {key, id, wait, kind, message, text, trace, reason}: an event is tried again
 -- in `wait` seconds, or becomes a dead letter where that is null. Of an event's attempts the newest 20 stay.
 with item as materialized (
     select * from json_to_recordset(:'document'::json) as item (
-        key bigint, id bigint, wait float8, error text, reason text, kind text, message text, trace text
+        key bigint, id bigint, wait float8, kind text, message text, text text, trace text, reason text
     )
 ), retried as (
     update events_pending p set attempts = p.attempts + 1,
@@ -16,7 +16,7 @@ with item as materialized (
     returning p.id, (p.attempts + 1)::smallint as attempts
 ), dead as (
     insert into events_dead_letter (id, event_type, did, reason, error, attempts, died_at, note)
-    select e.id, e.event_type, e.did, item.reason, item.error, gone.attempts, clock_timestamp(), ''
+    select e.id, e.event_type, e.did, item.reason, item.text, gone.attempts, clock_timestamp(), ''
     from gone join item on item.id = gone.id join events_event e on e.id = gone.id
 ), failed as (
     select id, attempts from retried union all select id, attempts from gone

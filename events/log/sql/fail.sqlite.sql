@@ -1,11 +1,11 @@
--- Record failed attempts, a JSON array of {key, id, wait, error, reason, kind, message, trace}: an event is tried again
+-- Record failed attempts, a JSON array of {key, id, wait, kind, message, text, trace, reason}: an event is tried again
 -- in `wait` seconds, or becomes a dead letter where that is null. Of an event's attempts the newest 20 stay.
 insert into events_attempt (event_id, number, at, worker, kind, message, trace)
 select p.id, p.attempts + 1, :now, :worker, i.value ->> 'kind', i.value ->> 'message', i.value ->> 'trace'
 from json_each(:document) i cross join events_pending p on p.key = i.value ->> 'key' and p.id = i.value ->> 'id';
 
 insert into events_dead_letter (id, event_type, did, reason, error, attempts, died_at, note)
-select e.id, e.event_type, e.did, i.value ->> 'reason', i.value ->> 'error', p.attempts + 1, :now, ''
+select e.id, e.event_type, e.did, i.value ->> 'reason', i.value ->> 'text', p.attempts + 1, :now, ''
 from json_each(:document) i
 cross join events_pending p on p.key = i.value ->> 'key' and p.id = i.value ->> 'id'
 cross join events_event e on e.id = p.id
