@@ -10,7 +10,7 @@ KEY = "an-internal-key-for-benchmarks-0123456789"
 
 # All that an event leaves behind, and the workers' own rows.
 TABLES = """events_event, events_pending, events_batch, events_dead_letter, events_attempt, events_tally,
-    events_latency, events_worker, graph_relationship"""
+    events_latency, events_worker, graph_relationship, cachecore_invalidation"""
 
 
 class Ours:

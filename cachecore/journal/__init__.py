@@ -46,7 +46,8 @@ def database() -> str:
 
 def write(connection: BaseDatabaseWrapper, space: str, digests: Collection[bytes]) -> int:
     """Write one row in the connection's transaction; its id."""
-    return int(_all(connection, dialect(connection).INSERT, [space, packed(digests)])[0][0])
+    row: int = dialect(connection).write(connection, space, packed(digests))
+    return row
 
 
 def unperformed(connection: BaseDatabaseWrapper, spaces: Collection[str], older_than: float = 0.0) -> list[Row]:

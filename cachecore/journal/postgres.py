@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cachecore.journal.row import Row, Since
@@ -25,6 +26,14 @@ FOLLOW = """
 HAS_WRITTEN = """
     SELECT pg_current_xact_id_if_assigned() IS NOT NULL OR current_setting('transaction_isolation') <> 'read committed'
 """
+
+
+def write(connection: BaseDatabaseWrapper, space: str, digests: bytes) -> int:
+    """See `cachecore.journal.write`. Bound on the server and prepared, unlike by Django's cursor: half the time."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        [[row]] = cursor.execute(INSERT, [space, digests], prepare=True).fetchall()
+    return int(row)
 
 
 def follow(

@@ -16,6 +16,13 @@ INSERT = f"""
     RETURNING id"""
 
 
+def write(connection: BaseDatabaseWrapper, space: str, digests: bytes) -> int:
+    """See `cachecore.journal.write`."""
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [space, digests])
+        return int(cursor.fetchone()[0])
+
+
 def follow(
     connection: BaseDatabaseWrapper, spaces: Collection[str], since: Since | None
 ) -> tuple[Since | None, list[Row]]:

@@ -297,6 +297,7 @@ class TestPostgreSQL:
             with pytest.raises(psycopg.OperationalError):
                 await waiting
             await asyncio.to_thread(proxy.set, Mode.PASS)
+            monkeypatch.setattr(append_async, "TIMEOUT", 30.0)
             assert (await commit.append([new(event_id=event_id)]))[0].status == "duplicate"
             await commit.close()
 
