@@ -22,7 +22,7 @@ from benchmarks.server import execute
 from events.lanes import did_key
 
 LANES, BATCH = 64, 500
-# Columns that a statement must fill, and the indexes and storage settings of events/migrations/0001_initial.py.
+# Columns that a statement must fill, and the indexes and storage settings of events/migrations.
 SCHEMA = """
 drop schema if exists limits cascade; create schema limits;
 create table limits.event (

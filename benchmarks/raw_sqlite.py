@@ -38,6 +38,8 @@ def work(file: str) -> None:
     connection = sqlite3.connect(file, isolation_level=None, timeout=20)
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
+    connection.execute("pragma cache_size = -32000")
+    connection.execute("pragma wal_autocheckpoint = 10000")
     connection.create_function("key", 1, lambda uri: sha256(uri.encode()).digest()[:16].hex(), deterministic=True)
     for (lane,) in connection.execute(LANES).fetchall():
         while _run_batch(connection, lane):

@@ -98,7 +98,6 @@ def _entry(event: Event, payload: dict[str, Any]) -> Entry:
     return Entry(
         id=event.pk,
         key=event.key,
-        suspect=False,
         place="",
         attempts=0,
         event_id=event.event_id,

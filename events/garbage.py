@@ -1,4 +1,4 @@
-"""Garbage collection of a process that serves: seldom, and not of what was loaded at its start."""
+"""Configure the garbage collector of long-running processes."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from events.log.errors import LOCK_TIMEOUT, is_transient, sqlstate
 from events.wakeup import notify
 
 PATIENCE = "5ms"  # for which a split append waits for an event_id that an open transaction holds
-# Seconds before an append is repeated that lost to a deadlock, or found the file locked: a third of a worker's pause.
+# Seconds before an append is repeated that lost to a deadlock, or found the file locked: half of a worker's pause.
 PAUSE = {"postgresql": 0.01, "sqlite": 0.001}
 REPEAT_FOR = 20.0  # seconds that an append is repeated which lost to a deadlock or to another writer
 

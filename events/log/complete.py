@@ -14,7 +14,7 @@ from events.log.entry import Entry
 def complete(entries: Sequence[Entry], lane: int, failed: int, worker: str) -> tuple[int, int]:
     """Complete applied events, and count them and `failed` attempts in the tally of a lane that is locked.
 
-    Returns how many of the events were still as they were fetched, and the time: microseconds since 1970.
+    Returns how many of the events were unchanged since the fetch, and the time: microseconds since 1970.
     """
     counts = {"lane": lane, "processed": len(entries), "failed": failed, "worker": worker}
     if connection.vendor == "sqlite":

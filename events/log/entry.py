@@ -22,7 +22,6 @@ class Entry(msgspec.Struct, weakref=False, eq=False):
 
     id: int
     key: int  # of its DID: see events.lanes
-    suspect: bool
     place: str  # of its pending row: the ctid on PostgreSQL
     attempts: int  # that failed
     event_id: UUID

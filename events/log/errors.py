@@ -1,4 +1,4 @@
-"""Classify database errors: transient, and by whom."""
+"""Classify database errors: transient or not, and whether the event may be the cause."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def any_ready() -> bool:
 def entries(rows: Rows) -> list[Entry]:
     """The entries of rows that `fetch` gave."""
     if connection.vendor == "postgresql":
-        return [Entry(*row[:3], *row[4:]) for row in rows]
+        return [Entry(*row[:2], *row[4:]) for row in rows]
     return [_of_sqlite(*row) for row in rows]
 
 
@@ -86,12 +86,10 @@ def above(watermarks: Sequence[int]) -> dict[str, int]:
     return {f"above{priority}": watermarks[priority] for priority in PRIORITIES}
 
 
-def _of_sqlite(
-    id_: int, key: int, suspect: int, _: str, place: str, attempts: int, event_id: str, *columns: Any
-) -> Entry:
+def _of_sqlite(id_: int, key: int, _: Any, __: Any, place: str, attempts: int, event_id: str, *columns: Any) -> Entry:
     *same, occurred, received = columns
     times = occurred and _microseconds(occurred), _microseconds(received)
-    return Entry(*(id_, key, bool(suspect), place, attempts, UUID(event_id), *same, *times))
+    return Entry(*(id_, key, place, attempts, UUID(event_id), *same, *times))
 
 
 def _microseconds(stored: str) -> int:

@@ -47,7 +47,6 @@ class BatchRequest:
     watermarks: tuple[int, ...] = NO_WATERMARKS  # by priority: ready rows lie above
     by_age: bool = False
     lanes: tuple[int, ...] = ()
-    again: int | None = None  # a lane that is taken without a search, if it is free and has work
     avoid: tuple[int, ...] = ()  # lanes that are left out
     only: frozenset[int] | None = None
     suspect: int | None = None  # the id of the one event that this batch is about
@@ -130,6 +129,7 @@ def _run_batch(
     batch: _Batch | None = None
     try:
         with transaction.atomic():
+            started = time.monotonic()  # on SQLite this transaction may have waited for another one's end
             batch = _lock_and_fetch(request)
             result.lanes = batch.lanes
             if batch.read:
@@ -183,14 +183,7 @@ def _lock(request: BatchRequest) -> list[int]:
 
 def _lock_and_fetch(request: BatchRequest) -> _Batch:
     set_transaction_limits(conf.batch_timeout)
-    if request.again is not None and not request.lanes and request.again not in request.avoid:
-        batch = _fetch(request, lock_these((request.again,)))
-        if batch.read:
-            return batch
-    return _fetch(request, _lock(request))
-
-
-def _fetch(request: BatchRequest, lanes: list[int]) -> _Batch:
+    lanes = _lock(request)
     batch = _Batch(lanes=tuple(lanes))
     if not lanes:
         return batch
@@ -229,7 +222,7 @@ def _applicable(
 
 
 def _ran_out_of_time(error: Exception, seconds: float) -> bool:
-    """Whether the server canceled a statement because of its length: sooner, somebody else canceled it."""
+    """Whether the server canceled a statement because of its length: sooner, it was canceled for another reason."""
     return sqlstate(error) in STATEMENT_TOOK_TOO_LONG and seconds > 0.9 * conf.batch_timeout
 
 

@@ -1,4 +1,4 @@
-"""Write what became of a batch's events, in the transaction of their effects."""
+"""Persist a batch's outcome in the transaction of its effects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from events.worker.identity import worker_name
 
 SNOOZED_AT_ONCE = 1_000  # rows of one key that a batch snoozes
 FIRST_WAIT = 2.0  # seconds; doubled by each further attempt
-JITTER = 0.1  # the share of a wait that chance may take off: those that failed together do not come back together
+JITTER = 0.1  # waits are shortened at random by up to this share: events that failed together are retried apart
 
 
 class ConcurrentUpdate(EventError):

@@ -24,7 +24,8 @@ from events.worker.work import Work
 logger = structlog.stdlib.get_logger(__name__)
 
 FILE_HELD = 0.022  # seconds that a step on SQLite should take: appenders wait for the file meanwhile
-BREATH = 0.002  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
+FILE_FREE = 0.002  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
+DRAIN_POLL = 0.02  # seconds between two looks whether anything is pending, with --drain
 CONTENTION_PAUSE = 0.01  # seconds before a step is repeated that lost against another transaction
 
 
@@ -52,12 +53,14 @@ class Schedule:
         self.stopping = stopping
         self.drain = drain
         self.one_writer = connection.vendor == "sqlite"
-        self.pace = Pace(conf.lanes, conf.batch_size, FILE_HELD if self.one_writer else conf.batch_timeout / 8)
+        self.pace = Pace(
+            conf.lanes, conf.batch_size, conf.batch_timeout / 8, held=FILE_HELD if self.one_writer else None
+        )
         self.slots = slots
         self.running = 0
         self.careful = False  # one step at a time, announced
         self.suspects = False  # there are events that run alone
-        self._dirty = False  # somebody rang while steps ran: look once more before resting
+        self._dirty = False  # a wake-up came while steps ran: look once more before resting
         self._suspects_turn = False
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,10 +85,10 @@ class Schedule:
             task.add_done_callback(self._tasks.discard)
 
     def _next_step(self) -> tuple[Callable[[], Result], int]:
-        """The next step, and at how many events its batch is full."""
+        """The next step, and at how many events its batch is full; 0 where that says nothing."""
         self._suspects_turn = not self._suspects_turn
         if self.suspects and self._suspects_turn:
-            return self.steps.suspect, 1
+            return self.steps.suspect, 0
         request = self.pace.request()
         kind = self.steps.announced if self.careful else self.steps.ordinary
         return partial(kind, request), request.limit
@@ -97,7 +100,10 @@ class Schedule:
             result = await self.threads.run(run)
             # A suspect's turn that found none fit to run says nothing of the other events.
             wanted = max(self._learn(result, limit), int(run == self.steps.suspect))
-        except (ConcurrentUpdate, BatchTimeout):
+        except ConcurrentUpdate:
+            wanted = 1
+        except BatchTimeout:
+            self.pace.begin()
             wanted = 1
         except LaneFailed as error:
             logger.debug("batch failed, its lanes are retried", error=str(error))
@@ -111,7 +117,7 @@ class Schedule:
         finally:
             self.running -= 1
         if self.one_writer:
-            await asyncio.sleep(BREATH)
+            await asyncio.sleep(FILE_FREE)
         if not wanted and self._dirty:
             self._dirty = False
             wanted = 1
@@ -129,7 +135,7 @@ class Schedule:
         if not result.applied:
             return 1
         self.work.add(result.done, result.failed, result.latencies)
-        full = self.pace.took(result.read, limit, result.seconds, result.lanes)
+        full = limit > 0 and self.pace.took(result.read, limit, result.seconds)
         return 2 if full else 1
 
     def _seconds_for(self, error: Exception) -> float:
@@ -156,7 +162,7 @@ class Schedule:
                 return
         except Exception as error:
             self._pause(self._seconds_for(error))
-        asyncio.get_running_loop().call_later(BREATH * 10, self.wake)
+        asyncio.get_running_loop().call_later(DRAIN_POLL, self.wake)
 
     async def finish(self, patience: float) -> bool:
         """Let the steps in hand end, for `patience` seconds at most; whether they did."""

@@ -52,28 +52,6 @@ def test_a_done_event_is_not_applied_again(send: Send, take: Step) -> None:
     assert Seen.objects.count() == 1
 
 
-def test_a_known_lane_is_taken_without_a_search_and_others_when_it_is_empty(send: Send) -> None:
-    first, urgent = send(ALICE, 1), send(BOB, 2, priority=3)
-    known, other = (Pending.objects.get(id=found(event_id).pk).lane for event_id in (first, urgent))
-    request = BatchRequest(share=1, limit=300, again=known)
-    assert run_batch(request).lanes == (known,)
-    assert (state_of(first), state_of(urgent)) == (Event.State.DONE, Event.State.PENDING)
-    assert run_batch(request).lanes == (other,)
-    assert state_of(urgent) == Event.State.DONE
-
-
-def test_lanes_that_are_named_are_taken_instead_of_a_known_one(send: Send) -> None:
-    known, named = (Pending.objects.get(id=found(event_id).pk).lane for event_id in (send(ALICE, 1), send(BOB, 2)))
-    assert run_batch(BatchRequest(share=1, limit=300, again=known, lanes=(named,))).lanes == (named,)
-
-
-def test_a_known_lane_that_is_to_be_avoided_is_not_taken(send: Send) -> None:
-    event_id = send(ALICE, 1)
-    known = Pending.objects.get(id=found(event_id).pk).lane
-    assert run_batch(BatchRequest(share=64, limit=300, again=known, avoid=(known,))).read == 0
-    assert state_of(event_id) == Event.State.PENDING
-
-
 def test_an_event_made_by_the_orm_or_the_bakery_is_applied_too(take: Step) -> None:
     made = Event.objects.create(event_type="test.record", did=ALICE, payload={"n": 1})
     baked = baker.make(Event, event_type="test.record", did=BOB, payload={"n": 2})
@@ -98,6 +76,14 @@ def test_an_urgent_event_pulls_the_earlier_ones_of_its_did_forward(send: Send, t
     assert seen() == [(ALICE, 1), (ALICE, 3)]
     take(limit=2)
     assert seen()[2:] == [(BOB, 2)]
+
+
+def test_several_urgent_events_of_one_did_bring_its_earlier_ones_once(send: Send, take: Step) -> None:
+    for number, priority in enumerate((1, 1, 3, 0, 3, 2, 1)):
+        send(ALICE, number, priority=priority)
+    assert take(limit=5).done == 5
+    assert [number for _, number in seen()] == [0, 1, 2, 3, 4]
+    assert take().done == 2
 
 
 def test_across_dids_the_more_urgent_event_comes_first(send: Send, take: Step) -> None:

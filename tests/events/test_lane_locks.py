@@ -47,16 +47,6 @@ def test_a_lane_that_is_locked_is_passed_over(send: Send, take: Step, settings: 
     assert (state_of(held), state_of(other)) == (Event.State.PENDING, Event.State.DONE)
 
 
-def test_a_known_lane_that_is_locked_is_not_waited_for_and_others_are_searched(
-    send: Send, take: Step, settings: Settings
-) -> None:
-    settings.EVENT_BATCH_TIMEOUT = 1.0
-    held, other = send(ALICE, 1), send(BOB, 2)
-    with locked(lane_of(held)):
-        assert take(again=lane_of(held)).done == 1
-    assert (state_of(held), state_of(other)) == (Event.State.PENDING, Event.State.DONE)
-
-
 def test_an_announced_lane_that_is_locked_is_passed_over(send: Send, take: Step, settings: Settings) -> None:
     settings.EVENT_BATCH_TIMEOUT = 1.0
     lanes = lane_of(send(ALICE, 1)), lane_of(send(BOB, 2))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.worker.pace import FIRST_LIMIT, Pace
+from events.worker.pace import FIRST_LIMIT, HELD_AT_LEAST, Pace
 from events.worker.persist import wait_for
 
 
@@ -45,8 +45,8 @@ def test_the_limit_settles_where_a_step_takes_its_time() -> None:
 def test_a_step_that_was_slow_though_it_found_little_makes_the_next_one_smaller() -> None:
     p = pace()
     p.limit = 300
-    p.took(3, p.limit, seconds=8)
-    assert p.limit == 150
+    p.took(4, p.limit, seconds=8)
+    assert p.limit == 2
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.floats(0, 60)), max_size=50))
@@ -68,31 +68,40 @@ def test_a_batch_refused_at_commit_is_taken_event_by_event_and_then_as_before() 
     assert p.limit == FIRST_LIMIT
 
 
-def test_a_lane_that_gave_a_full_batch_is_taken_again_with_a_search_at_every_fourth_step() -> None:
+def test_every_tenth_step_goes_by_age() -> None:
     p = pace()
-    again = []
-    for _ in range(12):
-        again.append(p.request().again)
-        p.took(p.limit, p.limit, seconds=0.01, lanes=[7])
-    assert [lane is None for lane in again] == [n in (1, 4, 8, 10, 12) for n in range(1, 13)]
-    assert {lane for lane in again if lane is not None} == {7}
+    assert [n for n in range(1, 21) if p.request().by_age] == [10, 20]
 
 
-def test_a_lane_is_not_taken_again_after_a_batch_that_was_partial_or_had_other_lanes() -> None:
+def test_several_steps_of_one_limit_at_once_double_it_once() -> None:
     p = pace()
-    p.took(1, p.limit, seconds=0.01, lanes=[7])
-    p.took(p.limit, p.limit, seconds=0.01, lanes=[7, 8])
-    assert p.request().again is None
+    for _ in range(4):
+        p.took(FIRST_LIMIT, FIRST_LIMIT, seconds=0.01)
+    assert p.limit == 2 * FIRST_LIMIT
+    p.limit = 200
+    for _ in range(4):
+        p.took(200, 200, seconds=8)
+    assert p.limit == 100
 
 
-def test_every_tenth_step_goes_by_age_and_searches() -> None:
-    p = pace()
-    requests = []
+def test_a_file_that_is_held_too_long_makes_batches_smaller_down_to_a_bound() -> None:
+    p = Pace(lanes=64, batch_size=500, seconds=4, held=0.02)
     for _ in range(20):
-        p.took(p.limit, p.limit, seconds=0.01, lanes=[7])
-        requests.append(p.request())
-    assert [n for n, request in enumerate(requests, 1) if request.by_age] == [10, 20]
-    assert all(request.again is None for request in requests if request.by_age)
+        p.took(p.limit, p.limit, seconds=p.limit * 0.0001)
+    assert p.limit == 200
+    for _ in range(20):
+        p.took(p.limit, p.limit, seconds=0.05)  # mostly fixed costs
+    assert p.limit == HELD_AT_LEAST
+    for _ in range(20):
+        p.took(p.limit, p.limit, seconds=p.limit * 1.0)
+    assert p.limit == 4, "slow processors: a batch must end within its time"
+
+
+def test_after_a_batch_that_outlived_its_time_the_next_ones_are_small() -> None:
+    p = pace()
+    p.limit = 300
+    p.begin()
+    assert p.limit == FIRST_LIMIT
 
 
 def test_waits_are_2_4_and_8_seconds_then_none_and_chance_only_shortens_them_by_a_tenth_at_most() -> None:

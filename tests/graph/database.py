@@ -53,7 +53,6 @@ def entry(event: model.Event, number: int = 1) -> Entry:
     return Entry(
         id=number,
         key=did_key(event["did"]),
-        suspect=False,
         place="",
         attempts=0,
         event_id=UUID(event["event_id"]),

@@ -104,10 +104,9 @@ BATCHES = {
     "fetched-before-lock": Mutant(
         "the fetch comes after the lock",
         BATCH,
-        "    return _fetch(request, _lock(request))\n",
-        "    global early\n"
+        "    lanes = _lock(request)\n    batch = _Batch(lanes=tuple(lanes))\n",
         "    early = fetch(range(64), request.limit, request.watermarks, by_age=request.by_age)\n"
-        "    return _fetch(request, _lock(request))\n",
+        "    lanes = _lock(request)\n    batch = _Batch(lanes=tuple(lanes))\n",
         (f"{LOCKS}::test_what_was_applied_until_a_lane_is_locked_is_not_fetched",),
         also=(
             (
@@ -120,8 +119,8 @@ BATCHES = {
     "never-by-age": Mutant(
         "every tenth batch takes the lane with the oldest event",
         "events/worker/pace.py",
-        "by_age = self._steps % EVERY_TENTH == 0",
-        "by_age = False",
+        "by_age=self._steps % BY_AGE_EVERY == 0",
+        "by_age=False",
         (
             "tests/integration/test_worker.py::test_low_events_under_a_flood_of_high_ones_end_within_the_published_bound",
         ),
@@ -135,6 +134,14 @@ BATCHES = {
             f"{TESTS}::test_a_requeued_event_is_applied_before_the_later_events_of_its_did",
             f"{TESTS}::test_below_a_waiting_event_of_its_did_no_later_event_is_applied_whatever_the_watermarks",
         ),
+    ),
+    "rows-brought-twice": Mutant(
+        "a chosen row brings only the rows of its key since the one that was chosen before it",
+        FETCH,
+        "p.id > greatest(puller.previous, :'lowest') and p.id <= puller.id",
+        "p.id > :'lowest' and p.id <= puller.id",
+        (f"{TESTS}::test_several_urgent_events_of_one_did_bring_its_earlier_ones_once",),
+        error="ConcurrentUpdate",
     ),
     "uncounted-delete": Mutant(
         "a batch deletes as many rows as it applied",

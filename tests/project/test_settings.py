@@ -126,6 +126,8 @@ def test_sqlite_writes_ahead_durably_and_one_writer_at_a_time() -> None:
 
     assert "'transaction_mode': 'IMMEDIATE'" in read
     assert "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" in read
+    assert "PRAGMA cache_size=" in read
+    assert "PRAGMA wal_autocheckpoint=" in read
 
 
 def test_a_relative_sqlite_file_is_the_same_wherever_a_process_starts() -> None:

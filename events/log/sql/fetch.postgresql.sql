@@ -77,7 +77,7 @@ with blocked as (
     from chosen c
     left join events_event e on e.id = c.id and (:'only'::bigint[] is null or e.id = any(:'only'::bigint[]))
 ), restore as materialized (
-    -- The planner's freedom, for the processors' statements.
+    -- Restore the planner's settings before processors run.
     select set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true),
         set_config('enable_bitmapscan', 'on', true)
 )

@@ -1,4 +1,4 @@
--- The chosen rows, in their order, as `fetch` has them on PostgreSQL, up to 8 MB; with `only`, no other event is read.
+-- The chosen rows, in their order, as `fetch` has them on PostgreSQL, up to about 8 MB; with `only`, no other event is read.
 select id, key, suspect, until, place, attempts, event_id, event_type, did, priority, payload, version, rev, occurred,
     received
 from (

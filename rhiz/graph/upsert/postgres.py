@@ -44,7 +44,7 @@ def statement(model: type[Record], told: tuple[str, ...]) -> str:
         WITH written AS ({write}
             RETURNING CASE WHEN stored.xmax <> 0 THEN (
                 SELECT ARRAY[{old}] FROM {table} AS old
-                WHERE old.key = stored.key AND ({old}) <> ({now})) END AS before)
+                WHERE old.key = stored.key AND ({old}) IS DISTINCT FROM ({now})) END AS before)
         SELECT before FROM written WHERE before IS NOT NULL"""
 
 
