@@ -11,8 +11,7 @@ import heapq
 import json
 from collections.abc import Collection, Iterable
 
-from events.log.database import run
-from events.models import Lane
+from events.log.database import array, run
 
 URGENT_FIRST = (3, 2, 1, 0)
 
@@ -21,10 +20,7 @@ Candidate = tuple[int, int, int]  # id, key, priority
 
 def lanes(share: int, *, by_age: bool, avoid: Collection[int]) -> list[int]:
     """Up to `share` lanes that have work, the most urgent first (or that with the oldest)."""
-    order = _old_first if by_age else _urgent_first
-    known = [lane for lane in Lane.objects.values_list("id", flat=True) if lane not in avoid]
-    heads = [(order(min(rows, key=order)), lane) for lane, rows in _candidates(known, 1, by_age).items()]
-    return [lane for _, lane in heapq.nsmallest(share, heads)]
+    return [lane for (lane,) in run("lanes", share=share, by_age=by_age, avoid=array(avoid), due=_any_due())]
 
 
 def chosen(of_lanes: Iterable[int], limit: int, *, by_age: bool) -> str:
@@ -32,7 +28,7 @@ def chosen(of_lanes: Iterable[int], limit: int, *, by_age: bool) -> str:
 
     Each candidate brings the rows of its key since the one before it, as in fetch.postgresql.sql.
     """
-    found = [item for rows in _candidates(of_lanes, limit, by_age).values() for item in rows]
+    found = _candidates(of_lanes, limit, by_age)
     last: dict[int, int] = {}
     pullers: list[tuple[int, int, int]] = []  # key, after, up to
     for id_, key, _ in heapq.nsmallest(limit, found, key=_old_first if by_age else _urgent_first):
@@ -43,21 +39,21 @@ def chosen(of_lanes: Iterable[int], limit: int, *, by_age: bool) -> str:
     return json.dumps(run("prefixes", pullers=json.dumps(pullers), limit=limit))
 
 
-def _candidates(of_lanes: Iterable[int], limit: int, by_age: bool) -> dict[int, list[Candidate]]:
-    """Of each lane that has any, its first ready rows and those that are due."""
-    due = bool(run("any_due")[0][0])
-    found: dict[int, list[Candidate]] = {}
+def _candidates(of_lanes: Iterable[int], limit: int, by_age: bool) -> list[Candidate]:
+    """The first ready rows of each lane, and those that are due."""
+    due = _any_due()
+    found: list[Candidate] = []
     for lane in of_lanes:
-        rows: list[Candidate] = []
         for priority in URGENT_FIRST if due or by_age else ():
             where = {"lane": lane, "limit": limit, "priority": priority}
-            rows += run("due_of_lane", **where) if due else []
-            rows += run("oldest_of_lane", **where) if by_age else []
-        if not by_age:
-            rows += run("ready_of_lane", lane=lane, limit=limit)
-        if rows:
-            found[lane] = rows
+            found += run("due_of_lane", **where) if due else []
+            found += run("oldest_of_lane", **where) if by_age else []
+        found += [] if by_age else run("ready_of_lane", lane=lane, limit=limit)
     return found
+
+
+def _any_due() -> bool:
+    return bool(run("any_due")[0][0])
 
 
 def _urgent_first(candidate: Candidate) -> tuple[int, int]:

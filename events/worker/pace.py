@@ -47,11 +47,14 @@ class Pace:
                 self.begin()
             return full
         # Several steps run at once: each says something of its own limit, and not of the present one.
-        fitting = self._fitting(max(1, read), max(seconds, 1e-6))
+        each = max(seconds, 1e-6) / max(1, read)
         if full:
-            self.limit = max(self.limit, min(fitting, 2 * limit, self.batch_size))
-        if seconds > (self.held or self.seconds):
-            self.limit = min(self.limit, fitting)
+            self.limit = max(self.limit, min(self._fitting(each), 2 * limit, self.batch_size))
+        if seconds > self.seconds:
+            self.limit = min(self.limit, self._fitting(each))
+        elif self.held and seconds > self.held:
+            # In small steps: the time may have been that of a checkpoint.
+            self.limit = min(self.limit, max(HELD_AT_LEAST, int(0.8 * limit), self._fitting(each)))
         return full
 
     def one_by_one(self) -> None:
@@ -59,9 +62,9 @@ class Pace:
         self._one_by_one = self.batch_size
         self.limit = 1
 
-    def _fitting(self, events: int, seconds: float) -> int:
-        """How many events a step should have, if `events` took `seconds`."""
-        fitting = events * self.seconds / seconds
+    def _fitting(self, each: float) -> int:
+        """How many events a step should have that takes `each` seconds for one."""
+        fitting = self.seconds / each
         if self.held:
-            fitting = min(fitting, max(HELD_AT_LEAST, events * self.held / seconds))
+            fitting = min(fitting, max(HELD_AT_LEAST, self.held / each))
         return max(1, int(fitting))

@@ -5,6 +5,7 @@ from json_each(:pullers) puller
 cross join events_pending p on p.key = puller.value ->> 0 and p.id > puller.value ->> 1
     and p.id <= min(puller.value ->> 2, coalesce((
         select q.id from events_pending q where q.key = puller.value ->> 0 and q.id > puller.value ->> 1
+            and q.id <= puller.value ->> 2
         order by q.id limit 1 offset :limit - 1
     ), puller.value ->> 2))
 order by puller.key, p.id
