@@ -17,11 +17,10 @@ from django.db import connections
 from events.envelope import NewEvent
 from events.log.append import PATIENCE, PAUSE, append_new
 from events.log.append_protocol import Append, Appended, FetchDigests, JustPruned, Pause, Step, document
-from events.log.database import array, instant, statements
+from events.log.database import array, bound, instant
 from events.log.errors import is_transient
 from events.wakeup import bare_parameters, notify
 
-[APPEND], [DIGESTS] = (statements(name, "postgresql") for name in ("append", "digests"))
 TIMEOUT = 10.0  # seconds for one append, connecting and repeating included; then its outcome is unknown
 ABANDONED = 3  # appends whose outcome the server still owes; beyond them none is begun
 CLOSING = 1.0  # seconds for abandoned appends to end once their lines are cut
@@ -149,7 +148,9 @@ class PostgresLog:
         if self._connection is not None and (self._connection.closed or _readable(self._connection)):
             await self._discard(self._connection)
         if self._connection is None:
-            connection = await psycopg.AsyncConnection.connect(**bare_parameters())
+            connection = await psycopg.AsyncConnection.connect(
+                **bare_parameters(), cursor_factory=psycopg.AsyncRawCursor
+            )
             try:
                 self._stop_if_abandoned()
             except OutcomeUnknownError:
@@ -175,12 +176,12 @@ async def _answer(connection: psycopg.AsyncConnection[Any], step: Step) -> Any:
     if isinstance(step, Pause):
         return await asyncio.sleep(step.seconds)
     if isinstance(step, FetchDigests):
-        cursor = await connection.execute(DIGESTS, {"event_ids": array(step.event_ids)})
+        cursor = await connection.execute(*bound("digests", {"event_ids": array(step.event_ids)}))
         return dict(await cursor.fetchall())
     events = step.events
     text = await asyncio.to_thread(_document, events) if len(events) > LARGE else _document(events)
     try:
-        cursor = await connection.execute(APPEND, {"document": text, "patience": PATIENCE})
+        cursor = await connection.execute(*bound("append", {"document": text, "patience": PATIENCE}))
     except psycopg.errors.LockNotAvailable:
         return None
     # Where all are new, which ones need not be read.

@@ -99,7 +99,7 @@ def look(name: str, **parameters: Any) -> Rows:
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                # Whatever the statistics of the moment say of a log that was empty, or deep, when they were taken.
+                # Plan for the indexes: the statistics may be of a time when the log was empty, or deep.
                 cursor.execute(
                     "select set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true),"
                     " set_config('statement_timeout', %s, true)",

@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
                 ('dead', models.IntegerField(default=0)),
                 ('oldest_seconds', models.FloatField(default=0, help_text='since the receipt of the oldest ready event')),
                 ('workers', models.SmallIntegerField(default=0, help_text='processes alive; in a coarse slot, the fewest')),
-                ('seconds', models.FloatField(default=0, help_text='that the database took to tell this')),
+                ('seconds', models.FloatField(default=0, help_text='seconds that the database took for these figures')),
             ],
         ),
         migrations.CreateModel(

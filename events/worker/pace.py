@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from events.worker.batch import BatchRequest
 
-BY_AGE_EVERY = 10  # steps: one in so many takes the lanes with the oldest events, whatever their priority
+BY_AGE_EVERY = 10  # steps: the last of them takes the lanes with the oldest events, of any priority
 FIRST_LIMIT = 10  # events: what processors cost is not known yet, and a batch must end well within its time
 HELD_AT_LEAST = 50  # events: a step with fixed costs (a flush, a checkpoint) is not made cheaper by a smaller batch
 

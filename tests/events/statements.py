@@ -11,13 +11,13 @@ import pytest
 from events.envelope import NewEvent
 from events.log import database
 from events.log.append_protocol import document
-from events.log.database import Rows, statements
+from events.log.database import Rows, bound
 
 
 def append_in(session: psycopg.Connection[Any], *events: NewEvent) -> None:
     """Append events in the session's transaction."""
-    [append] = statements("append", "postgresql")
-    session.execute(append, {"document": document(list(events), lambda moment: moment.isoformat()), "patience": None})
+    given = {"document": document(list(events), lambda moment: moment.isoformat()), "patience": None}
+    psycopg.RawCursor(session).execute(*bound("append", given))
 
 
 def before(monkeypatch: pytest.MonkeyPatch, name: str, action: Callable[[dict[str, Any]], None]) -> None:

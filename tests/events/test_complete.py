@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from events.envelope import from_mapping
-from events.log.database import statements
+from events.log.database import bound
 from events.models import Batch, Event, Pending
 from events.models.batch import SPAN
 from events.wakeup import bare_connection
@@ -53,7 +53,7 @@ def test_a_row_in_the_place_of_one_that_was_discarded_is_not_deleted(
     late = from_mapping({"event_type": "test.record", "did": BOB, "payload": {}, "event_id": uuid4()})
 
     def another_takes_the_place(parameters: dict[str, Any]) -> None:
-        discarding.execute(statements("bury", "postgresql")[0], {"ids": [first.pk], **NO_LETTER})
+        psycopg.RawCursor(discarding).execute(*bound("bury", {"ids": [first.pk], **NO_LETTER}))
         discarding.commit()
         with bare_connection() as session:
             session.execute("vacuum (index_cleanup on) events_pending")

@@ -331,7 +331,8 @@ class TestPostgreSQL:
     ) -> None:
         with PostgreSQL() as server:
             monkeypatch.setattr(append_async, "bare_parameters", lambda: {"conninfo": server.url, "autocommit": True})
-            monkeypatch.setattr(append_async, "APPEND", "select %(document)s::json")  # its database has no tables
+            # Its database has no tables.
+            monkeypatch.setattr(append_async, "bound", lambda name, given: ("select $1::json", [given["document"]]))
             log = append_async.PostgresLog()
             commit = GroupCommit(log)
             await commit.append([new()])

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from events.log.database import numbered
+from events.log.database import bound
 from events.log.fetch import fetch, lock_lanes, set_transaction_limits
 from events.log.watermark import lowest_ready
 from events.models import Event, Pending
@@ -37,13 +37,12 @@ DONE, READY = 20_000, 2_000
 
 def plan(name: str, **parameters: Any) -> str:
     """How the server runs a statement within a batch's limits, as a worker does."""
-    statement, names = numbered(name)
+    statement, given = bound(name, parameters)
     with transaction.atomic():
         set_transaction_limits(30)
         with psycopg.Cursor(connection.connection) as cursor:
             cursor.execute("set local plan_cache_mode = force_custom_plan")
             cursor.execute(f"prepare it as {statement}")
-            given = (parameters[each] for each in names)
             arguments = ", ".join("null" if value is None else f"'{value}'" for value in given)
             rows = cursor.execute(f"explain (analyze, timing off, costs off) execute it ({arguments})").fetchall()
             cursor.execute("deallocate it")

@@ -92,21 +92,21 @@ def test_an_attestation_without_suggestion_stores_null() -> None:
     assert stored.target_key == UUID("1" * 32)
 
 
-TOLD = ("participant_a", "participant_b")
+RETURNING = ("participant_a", "participant_b")
 
 
 @pytest.mark.django_db
 def test_what_stood_before_is_told_where_it_was_something_else() -> None:
     known = [row("same", participant_b="b"), row("other", participant_b="b"), row("gone", participant_b="c")]
-    assert not upsert.write(Relationship, known, told=TOLD)
+    assert not upsert.write(Relationship, known, returning=RETURNING)
     after = [row("same", 2, participant_b="b"), row("other", 2, participant_b="x"), row("gone", 2, deleted=True)]
-    told = upsert.write(Relationship, [*after, row("new", 2, participant_b="n")], told=TOLD)
+    told = upsert.write(Relationship, [*after, row("new", 2, participant_b="n")], returning=RETURNING)
     assert sorted(tuple(each) for each in told) == [("", "b"), ("", "c")]
-    assert not upsert.write(Relationship, after, told=TOLD)
+    assert not upsert.write(Relationship, after, returning=RETURNING)
 
 
 @pytest.mark.django_db
 def test_one_statement_writes_and_tells_unless_the_database_has_one_writer(django_assert_num_queries: Any) -> None:
     """PostgreSQL's goes past Django's cursor, which counts."""
     with django_assert_num_queries(0 if connection.vendor == "postgresql" else 2):
-        upsert.write(Relationship, [row("a"), row("b")], told=TOLD)
+        upsert.write(Relationship, [row("a"), row("b")], returning=RETURNING)

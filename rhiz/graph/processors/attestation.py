@@ -14,5 +14,5 @@ def apply(entries: list[Entry]) -> None:
     The relationship's row is not touched: its owner is someone else, and its conviction is computed when read.
     """
     rows = [entry.record for entry in entries]
-    before = upsert.write(Attestation, rows, told=("target_uri",))
+    before = upsert.write(Attestation, rows, returning=("target_uri",))
     cache.invalidate(keys.touched_by_attestations(rows, before))

@@ -11,5 +11,5 @@ from rhiz.graph.payloads.relationship import SHAPE, decode
 def apply(entries: list[Entry]) -> None:
     """Leave each relationship at the newest version of it that was ever applied."""
     rows = [entry.record for entry in entries]
-    before = upsert.write(Relationship, rows, told=("participant_a", "participant_b"))
+    before = upsert.write(Relationship, rows, returning=("participant_a", "participant_b"))
     cache.invalidate(keys.touched_by_relationships(rows, before))

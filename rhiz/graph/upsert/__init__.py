@@ -17,10 +17,10 @@ from rhiz.graph.upsert import postgres, sqlite
 _encode = msgspec.json.Encoder().encode
 
 
-def write(model: type[Record], rows: Iterable[Row], told: tuple[str, ...] = ()) -> Sequence[Sequence[str]]:
+def write(model: type[Record], rows: Iterable[Row], returning: tuple[str, ...] = ()) -> Sequence[Sequence[str]]:
     """Write `rows` to the table of `model`, except those older than what is there.
 
-    Returns what stood in the columns `told` of the rows that were there and had other values in them. Runs in the
+    Returns the former values of the columns `returning`, of rows that existed and had other values in them. Runs in the
     caller's transaction on the connection `default`, which holds the lanes of the records' DIDs: nobody else
     writes these rows between what is read and what is written.
     """
@@ -28,7 +28,7 @@ def write(model: type[Record], rows: Iterable[Row], told: tuple[str, ...] = ()) 
     if not kept:
         return []
     dialect = postgres if connection.vendor == "postgresql" else sqlite
-    return dialect.execute(connection, model, _encode(kept).decode(), told)
+    return dialect.execute(connection, model, _encode(kept).decode(), returning)
 
 
 def newest(rows: Iterable[Row]) -> list[Row]:

@@ -23,8 +23,8 @@ TYPES = {
 
 
 @cache
-def statement(model: type[Record], told: tuple[str, ...]) -> str:
-    """INSERT of a JSON array of rows, its one parameter; with `told`, it selects what these columns held before."""
+def statement(model: type[Record], returning: tuple[str, ...]) -> str:
+    """INSERT of a JSON array of rows, its one parameter; it selects the former values of the columns `returning`."""
     table = model._meta.db_table
     fields = columns(model)
     names = [field.name for field in fields]
@@ -34,12 +34,12 @@ def statement(model: type[Record], told: tuple[str, ...]) -> str:
         FROM json_to_recordset(%s::json) AS given({", ".join(f"{f.name} {TYPES[f.kind]}" for f in fields)})
         ON CONFLICT (key) DO UPDATE SET {assignments(names)}
         WHERE (stored.version, stored.event) < (excluded.version, excluded.event)"""
-    if not told:
+    if not returning:
         return write
     # A subquery of RETURNING sees the table as it was before the statement; a row that was inserted, whose xmax is 0,
     # was not there. A join with the given rows would see it too, but its plan, made while the table was small, would
     # read all of it for each batch once it has grown.
-    old, now = (", ".join(f"{name}.{column}" for column in told) for name in ("old", "stored"))
+    old, now = (", ".join(f"{name}.{column}" for column in returning) for name in ("old", "stored"))
     return f"""
         WITH written AS ({write}
             RETURNING CASE WHEN stored.xmax <> 0 THEN (
@@ -49,7 +49,7 @@ def statement(model: type[Record], told: tuple[str, ...]) -> str:
 
 
 def execute(
-    connection: BaseDatabaseWrapper, model: type[Record], document: str, told: tuple[str, ...]
+    connection: BaseDatabaseWrapper, model: type[Record], document: str, returning: tuple[str, ...]
 ) -> Sequence[Sequence[str]]:
     """Run the statement on `document`, bound on the server.
 
@@ -58,5 +58,5 @@ def execute(
     connection.ensure_connection()
     session: Any = connection.connection
     with connection.wrap_database_errors, psycopg.Cursor(session) as cursor:
-        cursor.execute(statement(model, told), (document,), prepare=True)
-        return [before for (before,) in cursor.fetchall()] if told else []
+        cursor.execute(statement(model, returning), (document,), prepare=True)
+        return [before for (before,) in cursor.fetchall()] if returning else []

@@ -37,24 +37,24 @@ def statement(model: type[Record]) -> str:
 
 
 @cache
-def changed(model: type[Record], told: tuple[str, ...]) -> str:
-    """SELECT of what the columns `told` hold in rows of the same document that have other values there."""
+def changed(model: type[Record], returning: tuple[str, ...]) -> str:
+    """SELECT of the columns `returning` in rows that the document gives other values there."""
     fields = {field.name: field for field in columns(model)}
     return f"""
-        SELECT {", ".join(f"stored.{name}" for name in told)}
+        SELECT {", ".join(f"stored.{name}" for name in returning)}
         FROM json_each(%s) JOIN {model._meta.db_table} AS stored ON stored.key = {_value(fields["key"])}
-        WHERE ({", ".join(f"stored.{name}" for name in told)})
-              IS NOT ({", ".join(_value(fields[name]) for name in told)})"""
+        WHERE ({", ".join(f"stored.{name}" for name in returning)})
+              IS NOT ({", ".join(_value(fields[name]) for name in returning)})"""
 
 
 def execute(
-    connection: BaseDatabaseWrapper, model: type[Record], document: str, told: tuple[str, ...]
+    connection: BaseDatabaseWrapper, model: type[Record], document: str, returning: tuple[str, ...]
 ) -> Sequence[Sequence[str]]:
     """Run the statements on `document`."""
     with connection.cursor() as cursor:
         before: Sequence[Sequence[str]] = []
-        if told:
-            cursor.execute(changed(model, told), [document])
+        if returning:
+            cursor.execute(changed(model, returning), [document])
             before = cursor.fetchall()
         cursor.execute(statement(model), [document])
         return before
