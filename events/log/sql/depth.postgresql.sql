@@ -1,34 +1,36 @@
 -- How deep the log is: a name, a priority and a number in each row. No count goes beyond :limit.
 with ready as materialized (
-    (select 0 as priority, l.id as lane, p.id from events_lane l cross join lateral (
-        select p.id from events_pending p
-        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 0 and p.id > :'above0'
-        order by p.id
-    ) p)
-    union all
-    (select 1 as priority, l.id as lane, p.id from events_lane l cross join lateral (
-        select p.id from events_pending p
-        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 1 and p.id > :'above1'
-        order by p.id
-    ) p)
-    union all
-    (select 2 as priority, l.id as lane, p.id from events_lane l cross join lateral (
-        select p.id from events_pending p
-        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 2 and p.id > :'above2'
-        order by p.id
-    ) p)
-    union all
-    (select 3 as priority, l.id as lane, p.id from events_lane l cross join lateral (
-        select p.id from events_pending p
-        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 3 and p.id > :'above3'
-        order by p.id
-    ) p)
-    limit :'limit'
+    select priority, count(*) as events, min(id) as oldest from (
+        (select 0 as priority, p.id from events_lane l cross join lateral (
+            select p.id from events_pending p
+            where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 0 and p.id > :'above0'
+            order by p.id
+        ) p)
+        union all
+        (select 1 as priority, p.id from events_lane l cross join lateral (
+            select p.id from events_pending p
+            where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 1 and p.id > :'above1'
+            order by p.id
+        ) p)
+        union all
+        (select 2 as priority, p.id from events_lane l cross join lateral (
+            select p.id from events_pending p
+            where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 2 and p.id > :'above2'
+            order by p.id
+        ) p)
+        union all
+        (select 3 as priority, p.id from events_lane l cross join lateral (
+            select p.id from events_pending p
+            where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 3 and p.id > :'above3'
+            order by p.id
+        ) p)
+        limit :'limit'
+    ) each_one group by priority
 )
-select 'ready', priority, count(*) from ready group by priority
+select 'ready', priority, events from ready
 union all
-select 'oldest', first.priority, extract(epoch from clock_timestamp() - e.received_at)
-from (select priority, min(id) as id from ready group by priority) first join events_event e on e.id = first.id
+select 'oldest', ready.priority, extract(epoch from clock_timestamp() - e.received_at)
+from ready join events_event e on e.id = ready.oldest
 union all
 select case when p.available_at <= clock_timestamp() then 'due' else 'waiting' end, p.priority, count(*)
 from (select * from events_pending p where p.available_at is not null and not p.suspect limit :'limit') p group by 1, 2

@@ -1,12 +1,14 @@
 -- How deep the log is: a name, a priority and a number in each row. No count goes beyond :limit.
 with ready as materialized (
-    select p.priority, p.id from events_pending p indexed by events_ready
-    where p.available_at is null and not p.suspect limit :limit
+    select priority, count(*) as events, min(id) as oldest from (
+        select p.priority, p.id from events_pending p indexed by events_ready
+        where p.available_at is null and not p.suspect limit :limit
+    ) group by priority
 )
-select 'ready', priority, count(*) from ready group by priority
+select 'ready', priority, events from ready
 union all
-select 'oldest', first.priority, (julianday(:now) - julianday(e.received_at)) * 86400
-from (select priority, min(id) as id from ready group by priority) first cross join events_event e on e.id = first.id
+select 'oldest', ready.priority, (julianday(:now) - julianday(e.received_at)) * 86400
+from ready cross join events_event e on e.id = ready.oldest
 union all
 select case when p.available_at <= :now then 'due' else 'waiting' end, p.priority, count(*) from (
     select * from events_pending p indexed by events_due where p.available_at is not null and not p.suspect limit :limit
