@@ -7,7 +7,7 @@ and worker alike, so that both know the same types.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -83,12 +83,6 @@ def processor_for(event_type: str) -> Processor | None:
 def known_types() -> frozenset[str]:
     """Every event type that has a processor."""
     return frozenset(_processors)
-
-
-def unregister(event_types: Iterable[str]) -> None:
-    """Forget the processors of `event_types` (for tests that register their own)."""
-    for event_type in event_types:
-        _processors.pop(event_type, None)
 
 
 def autodiscover() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-LENGTH = 55  # characters of version 00, and of what is kept of later ones
-
 # Version ff is no version; neither a trace nor a parent is all zeros; what follows is for versions after 00.
 _match = re.compile(
     r"(?!ff)(?:00(?!.{53}.)|(?!00)[0-9a-f]{2}(?=.{53}(?:-|\Z)))"

@@ -46,13 +46,8 @@ def discard(ids: Iterable[int], *, note: str = "") -> int:
     return sum(changed("discard", ids=array(chunk), note=note) for chunk in _chunks(ids))
 
 
-def discard_pending(event: Event, note: str = "") -> bool:
-    """Discard a pending event; False if it is no longer pending. A worker that is applying it repeats its batch."""
-    return bool(bury([event.pk], discarded=True, note=note))
-
-
 def bury(ids: Iterable[int], *, error: str = "", reason: str = "", discarded: bool = False, note: str = "") -> int:
-    """Make dead letters of pending events; the number that were still pending."""
+    """Make dead letters of pending events; the number that were still pending. Their worker repeats its batch."""
     return changed("bury", ids=array(ids), error=error, reason=reason, discarded=discarded, note=note)
 
 

@@ -62,6 +62,7 @@ class Schedule:
         self.suspects = False  # there are events that run alone
         self._dirty = False  # a wake-up came while steps ran: look once more before resting
         self._suspects_turn = False
+        self._suspect_ran = False  # in the last turn of the suspects: its next event may be fit to run now
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -98,8 +99,7 @@ class Schedule:
         wanted = 0
         try:
             result = await self.threads.run(run)
-            # A suspect's turn that found none fit to run says nothing of the other events.
-            wanted = max(self._learn(result, limit), int(run == self.steps.suspect))
+            wanted = max(self._learn(result, limit), self._other_turn(run == self.steps.suspect, result))
         except ConcurrentUpdate:
             wanted = 1
         except BatchTimeout:
@@ -124,6 +124,17 @@ class Schedule:
         self._start(wanted)
         if self.drain and not self.running and not self._paused:
             await self._end_if_drained()
+
+    def _other_turn(self, suspects: bool, result: Result) -> int:
+        """Whether the other turn is called for, after one of the `suspects` or of the other events.
+
+        A suspects' turn that found none fit to run says nothing of the other events; a turn of those that found nothing
+        says nothing of the suspects.
+        """
+        if suspects:
+            self._suspect_ran = result.progress
+            return 1
+        return int(self.suspects and self._suspect_ran)
 
     def _learn(self, result: Result, limit: int) -> int:
         """Learn from a step's result; how many more steps it calls for."""

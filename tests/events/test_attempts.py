@@ -14,7 +14,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from events.log.complete import fail
-from events.log.dead_letters import discard, discard_pending, requeue
+from events.log.dead_letters import bury, discard, requeue
 from events.models import Attempt, DeadLetter, Event, Pending
 from events.models.attempt import KEPT, TRACE_LENGTH
 from events.worker.batch import Result
@@ -61,7 +61,7 @@ def test_what_does_not_fail_costs_no_statement(send: Callable[..., UUID], take: 
 
 def test_an_event_that_ended_meanwhile_keeps_no_attempt(send: Callable[..., UUID], take: Callable[..., Result]) -> None:
     event = Event.objects.get(event_id=send(do="fail"))
-    assert discard_pending(event)
+    assert bury([event.pk], discarded=True)
     failure = {"key": event.key, "id": event.pk, "wait": None, "text": "", "reason": "", "kind": "E"}
     assert fail(json.dumps([{**failure, "message": "", "trace": ""}]), "w") == 0
     assert not Attempt.objects.exists()

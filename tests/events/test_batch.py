@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model_bakery import baker
 
-from events.log.dead_letters import discard_pending, requeue
+from events.log.dead_letters import bury, requeue
 from events.log.quarantine import mark_suspects
 from events.models import Batch, Event, Lane, Pending
 from events.worker.batch import BatchRequest, Result, peek_batch, run_batch
@@ -259,7 +259,7 @@ def test_a_pending_row_that_changes_while_its_batch_is_applied_takes_the_batch_b
     def change(parameters: dict[str, Any]) -> None:
         # What another transaction would have committed meanwhile.
         if change_to == "discarded":
-            assert discard_pending(event)
+            assert bury([event.pk], discarded=True)
         else:
             mark_suspects([event.pk])
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from events.envelope import NewEvent, parse
 from events.log.append import append_new
-from events.log.dead_letters import append_dead, discard, discard_pending, requeue
+from events.log.dead_letters import append_dead, bury, discard, requeue
 from events.models import DeadLetter, Event, Pending
 from tests.events import states
 from tests.events.conftest import ALICE
@@ -85,8 +85,8 @@ def test_operators_transitions_change_only_events_still_in_the_state_they_name()
         Event.State.PENDING,
     ]
     assert discard(ids, note="spam") == 0
-    assert discard_pending(waits, "spam")
-    assert not discard_pending(applied, "spam")
+    assert bury([waits.pk], discarded=True, note="spam")
+    assert not bury([applied.pk], discarded=True, note="spam")
     assert (state_of(waits).state, state_of(waits).note) == (Event.State.DISCARDED, "spam")
     assert state_of(applied).state == Event.State.DONE
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
-from events.log.dead_letters import discard_pending
+from events.log.dead_letters import bury
 from events.models import Batch, Event, Lane, Pending, Worker
 from tests.integration.conftest import WorkerProcess, all_done, append, event, eventually, none_pending, states
 from tests.recorder.models import Seen
@@ -153,7 +153,7 @@ def test_a_discard_confirmed_while_its_event_is_applied_stays_a_discard(start: S
     worker = start()
     eventually(lambda: "worker started" in worker.said())
     eventually(lambda: is_being_applied(), within=10)
-    discarded = discard_pending(Event.objects.get(pk=pk), note="not wanted")
+    discarded = bury([pk], discarded=True, note="not wanted")
     if discarded:
         eventually(lambda: Worker.objects.get().heartbeat_at > timezone.now() - timedelta(seconds=1))
         append([event(2, "did:plc:bob")])

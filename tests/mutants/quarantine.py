@@ -45,6 +45,13 @@ QUARANTINE = {
         "",
         (f"{LANE_TESTS}::test_an_announcement_is_cleared_when_its_batch_raises",),
     ),
+    "suspects-wait-for-a-poll": Mutant(
+        "a turn of the other events that found nothing is followed by the suspects' turn",
+        "events/worker/schedule.py",
+        "        return int(self.suspects and self._suspect_ran)\n",
+        "        return 0\n",
+        ("tests/events/test_schedule.py::test_suspects_run_one_after_another_without_a_poll_between_them",),
+    ),
     "suspects-without-strikes": Mutant(
         "a suspect is marked in one transaction with its strike",
         "events/worker/quarantine.py",
