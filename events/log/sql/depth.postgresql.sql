@@ -29,8 +29,9 @@ with ready as materialized (
 )
 select 'ready', priority, events from ready
 union all
-select 'oldest', ready.priority, extract(epoch from clock_timestamp() - e.received_at)
-from ready join events_event e on e.id = ready.oldest
+select 'oldest', priority, (
+    select extract(epoch from clock_timestamp() - e.received_at) from events_event e where e.id = ready.oldest
+) from ready
 union all
 select case when p.available_at <= clock_timestamp() then 'due' else 'waiting' end, p.priority, count(*)
 from (select * from events_pending p where p.available_at is not null and not p.suspect limit :'limit') p group by 1, 2
