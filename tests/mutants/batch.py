@@ -153,7 +153,7 @@ BATCHES = {
     "delete-by-ctid-alone": Mutant(
         "a row is deleted by its ctid and its id",
         COMPLETE,
-        "where ctid = any(:'places'::tid[]) and id = any(:'ids'::bigint[])",
+        "where ctid = any(:'places'::tid[]) and (id = any(:'ids'::bigint[])) is true",
         "where ctid = any(:'places'::tid[])",
         ("tests/events/test_complete.py::test_a_row_in_the_place_of_one_that_was_discarded_is_not_deleted",),
     ),
