@@ -35,13 +35,17 @@ select max(n), min(n), now(), 'w', array_agg(n) from generate_series(1, %s::bigi
 DONE, READY = 20_000, 2_000
 
 
-def plan(name: str, **parameters: Any) -> str:
-    """How the server runs a statement within a batch's limits, as a worker does."""
+def plan(name: str, *, generic: bool = False, **parameters: Any) -> str:
+    """How the server runs a statement within a batch's limits, as a worker does.
+
+    With `generic` the plan is one for any parameters, and the planner is free, as it is after a fetch.
+    """
     statement, given = bound(name, parameters)
     with transaction.atomic():
-        set_transaction_limits(30)
+        if not generic:
+            set_transaction_limits(30)
         with psycopg.Cursor(connection.connection) as cursor:
-            cursor.execute("set local plan_cache_mode = force_custom_plan")
+            cursor.execute(f"set local plan_cache_mode = force_{'generic' if generic else 'custom'}_plan")
             cursor.execute(f"prepare it as {statement}")
             arguments = ", ".join("null" if value is None else f"'{value}'" for value in given)
             rows = cursor.execute(f"explain (analyze, timing off, costs off) execute it ({arguments})").fetchall()
@@ -61,7 +65,7 @@ def never_analyzed() -> None:
         cursor.execute(BATCHES, [DONE, 300])
 
 
-WATERMARKS = {f"above{priority}": 0 for priority in range(4)} | {"lowest": 0}
+WATERMARKS: dict[str, Any] = {f"above{priority}": 0 for priority in range(4)} | {"lowest": 0}
 SCANS = ("Seq Scan on events_event", "Seq Scan on events_pending", "Seq Scan on events_batch")
 
 
@@ -96,6 +100,18 @@ def test_completing_finds_the_pending_rows_by_their_place(never_analyzed: None) 
         **{"lane": 1, "processed": 3, "failed": 0, "worker": "w"},
     }
     assert "Tid Scan on events_pending" in plan("complete", **parameters)
+
+
+def test_completing_finds_them_so_with_the_plan_that_was_kept_from_an_empty_log() -> None:
+    parameters: dict[str, Any] = {
+        "ids": "{1}",
+        "places": '{"(0,1)"}',
+        "lane": 1,
+        "processed": 1,
+        "failed": 0,
+        "worker": "w",
+    }
+    assert "Tid Scan on events_pending" in plan("complete", generic=True, **parameters)
 
 
 def test_the_planner_is_free_again_for_the_processors(never_analyzed: None) -> None:

@@ -1,29 +1,18 @@
 -- How deep the log is: a name, a priority and a number in each row. No count goes beyond :limit.
+-- One priority is counted after the other: the limit within keeps the planner from another order.
 with ready as materialized (
     select priority, count(*) as events, min(id) as oldest from (
-        (select 0 as priority, p.id from events_lane l cross join lateral (
-            select p.id from events_pending p
-            where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 0 and p.id > :'above0'
-            order by p.id
-        ) p)
-        union all
-        (select 1 as priority, p.id from events_lane l cross join lateral (
-            select p.id from events_pending p
-            where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 1 and p.id > :'above1'
-            order by p.id
-        ) p)
-        union all
-        (select 2 as priority, p.id from events_lane l cross join lateral (
-            select p.id from events_pending p
-            where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 2 and p.id > :'above2'
-            order by p.id
-        ) p)
-        union all
-        (select 3 as priority, p.id from events_lane l cross join lateral (
-            select p.id from events_pending p
-            where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 3 and p.id > :'above3'
-            order by p.id
-        ) p)
+        select above.priority, p.id
+        from (values (0, :'above0'::bigint), (1, :'above1'::bigint), (2, :'above2'::bigint), (3, :'above3'::bigint))
+            above (priority, id)
+        cross join lateral (
+            select p.id from events_lane l cross join lateral (
+                select p.id from events_pending p
+                where p.lane = l.id and p.available_at is null and not p.suspect
+                    and p.priority = above.priority and p.id > above.id
+                order by p.id
+            ) p limit :'limit'
+        ) p
         limit :'limit'
     ) each_one group by priority
 )
