@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -316,15 +315,6 @@ HOSTILE = {
 }
 
 
-@pytest.fixture
-def frozen_heap() -> Iterator[None]:
-    """What was imported is left out of garbage collections, as rhiz.asgi does."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_large_body_is_read_in_another_thread(
     lean: IntakeDoor, internal_key: str, name: str, monkeypatch: pytest.MonkeyPatch
@@ -344,7 +334,7 @@ async def test_a_large_body_is_read_in_another_thread(
 
 
 @pytest.mark.proof
-@pytest.mark.usefixtures("frozen_heap")
+@pytest.mark.usefixtures("collected_seldom")
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_large_body_does_not_hold_the_loop(
     lean: IntakeDoor, internal_key: str, name: str, settings: Settings

@@ -19,6 +19,7 @@ SCRAPES = 40
 
 @pytest.mark.proof
 @pytest.mark.postgresql
+@pytest.mark.usefixtures("collected_seldom")
 def test_a_scrape_stays_under_50_ms_on_five_million_events_with_a_full_queue(
     transactional_db: None,
     monkeypatch: pytest.MonkeyPatch,
