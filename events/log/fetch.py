@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -17,14 +18,17 @@ from events.syntax import microseconds
 PRIORITIES = (0, 1, 2, 3)
 
 
-def set_transaction_limits(seconds: float) -> None:
+def set_transaction_limits(seconds: float, lock_timeout: float = inf) -> None:
     """Let the server end the present transaction if a statement, or a silence, lasts `seconds`.
+
+    A statement waits for a lock for a third of that, or for `lock_timeout` seconds if this is less.
 
     SQLite has nothing to limit: a process that dies lets go of the file, and one that is stopped blocks only itself.
     """
     if connection.vendor == "postgresql":
         whole = max(1, int(seconds * 1000))
-        run("limits", whole=str(whole), lock=str(max(1, whole // 3)), transaction=str(whole * 2))
+        lock = max(1, int(min(seconds / 3, lock_timeout) * 1000))
+        run("limits", whole=str(whole), lock=str(lock), transaction=str(whole * 2))
 
 
 def lock_lanes(share: int, watermarks: Sequence[int], *, by_age: bool, avoid: Collection[int] = ()) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from django.db import transaction
@@ -50,6 +51,7 @@ class BatchRequest:
     avoid: tuple[int, ...] = ()  # lanes that are left out
     only: frozenset[int] | None = None
     suspect: int | None = None  # the id of the one event that this batch is about
+    lock_timeout: float = inf  # seconds that a statement waits for a lock, if less than usual
     isolate: bool = False  # from the start: failures are to be expected
 
 
@@ -104,7 +106,7 @@ def run_batch(
     the database.
     """
     if request.suspect is None and not any_ready():
-        return Result()
+        return Result(lanes=request.lanes)
     try:
         return _run_batch(request, on_fetched, repeated)
     except _LanesNeedIsolation as error:
@@ -166,9 +168,9 @@ def _run_batch(
 def peek_batch(request: BatchRequest) -> Result:
     """What a batch would apply now: its lanes and the ids of its events. Reads no payload, and locks nothing after."""
     if not any_ready():
-        return Result()
+        return Result(lanes=request.lanes)
     with transaction.atomic():
-        set_transaction_limits(conf.batch_timeout)
+        set_transaction_limits(conf.batch_timeout, request.lock_timeout)
         lanes = _lock(request)
         rows = fetch(lanes, request.limit, request.watermarks, by_age=request.by_age, only=()) if lanes else []
     applicable, _ = _applicable(rows, None)
@@ -182,7 +184,7 @@ def _lock(request: BatchRequest) -> list[int]:
 
 
 def _lock_and_fetch(request: BatchRequest) -> _Batch:
-    set_transaction_limits(conf.batch_timeout)
+    set_transaction_limits(conf.batch_timeout, request.lock_timeout)
     lanes = _lock(request)
     batch = _Batch(lanes=tuple(lanes))
     if not lanes:

@@ -1,20 +1,22 @@
-"""Lanes whose batches keep failing by transient errors: each is retried alone, seldom, so that others have their turn.
+"""Lanes whose batches fail by transient errors: each is retried alone, and retries take a bounded share of the time.
 
-A batch of many lanes that fails says nothing of which lane is to blame. So from a lane's failure until its next success
-it shares no batch, and its retries take a tenth of a thread's time at the most.
+A batch of many lanes that fails does not show which lane is the cause. So from a lane's failure until its next success
+it shares no batch. A retry of one lane that fails shows the cause, and costs: the next retry of any lane comes after
+nine times as long, and a retry waits for a lock a ninth of its lane's pause.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 FIRST_PAUSE = 0.05  # seconds between two retries of a lane; doubled with each further failure
 LONGEST_PAUSE = 30.0
-SHARE = 9  # a pause is so many times as long as the failed batch took, at least
+SHARE = 9  # no lane is retried for so many times as long as a failed retry took
+LOCK_TIMEOUT = 0.1  # seconds, of a retry at least
 REPEATS = 8  # failures in a row, after which a statement that takes too long counts as its event's failure
 REPORTED_AFTER = 3  # failures in a row, from which on a lane is reported
 REPORTED = 8  # lanes in a heartbeat
@@ -30,52 +32,99 @@ class _Failing:
     error: str
 
 
+class Retry(NamedTuple):
+    """A lane to try again, and for how many seconds a statement of the retry may wait for a lock."""
+
+    lane: int
+    lock_timeout: float
+
+
 class LaneFailures:
-    """What a process knows of its failing lanes. Safe to call from any thread. Times are in seconds of `clock`."""
+    """What a process knows of its failing lanes. Safe to call from any thread. Times are in seconds of `clock`.
+
+    A suspect runs alone: it fails apart from the other events of its lane, which are suspect 0 here.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._failing: dict[int, _Failing] = {}
+        self._failing: dict[tuple[int, int], _Failing] = {}  # by lane and suspect
+        self._next_retry_at = 0.0  # of any lane
 
-    def failed(self, lanes: Iterable[int], error: BaseException, seconds: float = 0.0) -> None:
-        """A batch of these lanes failed by a transient error, after so many seconds."""
+    def failed(self, lanes: Sequence[int], error: BaseException, seconds: float = 0.0, suspect: int = 0) -> None:
+        """Note that a batch of these lanes failed by a transient error, after so many seconds."""
         now = self._clock()
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:ERROR_LENGTH]
+        rest = min(LONGEST_PAUSE, SHARE * seconds) if len(lanes) == 1 else 0.0
         with self._lock:
+            self._next_retry_at = max(self._next_retry_at, now + rest)
             for lane in lanes:
-                before = self._failing.get(lane)
+                before = self._failing.get((lane, suspect))
                 times = before.times + 1 if before else 1
-                pause = min(LONGEST_PAUSE, max(SHARE * seconds, FIRST_PAUSE * 2 ** min(times - 1, 20)))
-                self._failing[lane] = _Failing(times, before.since if before else now, now + pause, pause, text)
+                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(times - 1, 20))
+                since = before.since if before else now
+                self._failing[lane, suspect] = _Failing(times, since, now + pause, pause, text)
 
-    def succeeded(self, lanes: Iterable[int]) -> None:
-        """A batch of these lanes was committed."""
+    def succeeded(self, lanes: Iterable[int], suspect: int = 0) -> None:
+        """Note that a batch of these lanes was committed, or that they had nothing to apply."""
         if self._failing:
             with self._lock:
                 for lane in lanes:
-                    self._failing.pop(lane, None)
+                    self._failing.pop((lane, suspect), None)
 
     def failing(self) -> tuple[int, ...]:
         """The lanes that share no batch."""
-        return tuple(self._failing)
+        if not self._failing:
+            return ()
+        with self._lock:
+            return tuple(lane for lane, suspect in self._failing if not suspect)
 
-    def take_due(self) -> int | None:
-        """A lane whose retry is due; the next caller gets another one."""
+    def take_due(self) -> Retry | None:
+        """The retry that is due, of the lane that failed least; the next caller gets another one."""
         if not self._failing:
             return None
         now = self._clock()
         with self._lock:
-            for lane, failing in self._failing.items():
-                if failing.retry_at <= now:
-                    failing.retry_at = now + failing.pause
-                    return lane
-        return None
+            due = [
+                (each.times, lane)
+                for (lane, suspect), each in self._failing.items()
+                if not suspect and each.retry_at <= now
+            ]
+            return self._take(min(due)[1], 0, now) if due else None
 
-    def repeated(self, lanes: Iterable[int]) -> bool:
+    def take_suspect(self, suspect: int, lane: int) -> Retry | None:
+        """The try of a suspect that is due: its first one, or a retry."""
+        now = self._clock()
+        with self._lock:
+            failing = self._failing.get((lane, suspect))
+            return self._take(lane, suspect, now) if failing is None or failing.retry_at <= now else None
+
+    def _take(self, lane: int, suspect: int, now: float) -> Retry | None:
+        if now < self._next_retry_at:
+            return None
+        failing = self._failing.get((lane, suspect))
+        if failing is None:
+            return Retry(lane, LOCK_TIMEOUT)
+        failing.retry_at = now + failing.pause
+        return Retry(lane, max(LOCK_TIMEOUT, failing.pause / SHARE))
+
+    def in_turn(self, suspects: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """(id, lane) of suspects, those first that failed least.
+
+        The failures of all others are forgotten: they were applied or discarded, or wait for their time.
+        """
+        if not self._failing:
+            return suspects
+        kept = {0, *(id_ for id_, _ in suspects)}
+        with self._lock:
+            self._failing = {key: each for key, each in self._failing.items() if key[1] in kept}
+            times = {suspect: each.times for (_, suspect), each in self._failing.items()}
+        return sorted(suspects, key=lambda suspect: times.get(suspect[0], 0))
+
+    def repeated(self, lanes: Iterable[int], suspect: int = 0) -> bool:
         """Whether a batch of these lanes has failed so often that its events' attempts count."""
         with self._lock:
-            return any((failing := self._failing.get(lane)) and failing.times >= REPEATS for lane in lanes)
+            return any((failing := self._failing.get((lane, suspect))) and failing.times >= REPEATS for lane in lanes)
 
     def report(self) -> list[dict[str, Any]]:
         """The lanes that keep failing, the longest first."""
@@ -84,6 +133,6 @@ class LaneFailures:
             failing = sorted(self._failing.items(), key=lambda item: item[1].since)
         return [
             {"lane": lane, "times": each.times, "seconds": round(now - each.since, 1), "error": each.error}
-            for lane, each in failing
+            for (lane, _), each in failing
             if each.times >= REPORTED_AFTER
         ][:REPORTED]

@@ -17,8 +17,9 @@ from events import bulk
 from events.conf import conf
 from events.history.keeping import Keeping
 from events.log.errors import is_contention, is_transient
+from events.log.quarantine import suspects
 from events.log.verify import Auditor
-from events.models import Lane, Pending
+from events.models import Lane
 from events.models.worker import HEARTBEAT
 from events.worker.ear import Ear
 from events.worker.fleet import Membership
@@ -120,7 +121,7 @@ class Runner:
             self.schedule.pace.lanes = Lane.count()
             self.membership.join()
             self.membership.find_dead(newcomer=True)
-            self.schedule.suspects = Pending.objects.filter(suspect=True).exists()
+            self.schedule.suspects = bool(suspects())
             return self.membership.must_be_careful()
 
         while not self._stopping.is_set():
@@ -137,7 +138,7 @@ class Runner:
         def beat() -> tuple[bool, bool]:
             careful = self.membership.beat()
             self.membership.watermarks.look()
-            return careful, Pending.objects.filter(suspect=True).exists()
+            return careful, bool(suspects())
 
         while True:
             await asyncio.sleep(HEARTBEAT)

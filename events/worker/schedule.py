@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -26,6 +27,7 @@ logger = structlog.stdlib.get_logger(__name__)
 FILE_HELD = 0.022  # seconds that a step on SQLite should take: appenders wait for the file meanwhile
 FILE_FREE = 0.002  # seconds between two steps on SQLite: without them an appender got in 3 times in 8 s
 DRAIN_POLL = 0.02  # seconds between two looks whether anything is pending, with --drain
+SUSPECT, RETRY = 0, -1  # where a step has no number of events at which its batch is full
 CONTENTION_PAUSE = 0.01  # seconds before a step is repeated that lost against another transaction
 
 
@@ -58,6 +60,7 @@ class Schedule:
         )
         self.slots = slots
         self.running = 0
+        self.retrying = False  # one of the running steps is the retry of a failing lane
         self.careful = False  # one step at a time, announced
         self.suspects = False  # there are events that run alone
         self._dirty = False  # a wake-up came while steps ran: look once more before resting
@@ -68,15 +71,19 @@ class Schedule:
 
     def wake(self) -> None:
         """Look for work: events may have been appended."""
-        if self.running:
+        # Beside a retry, which may wait for a lock, others start at once.
+        if self.running > self.retrying or self.running >= self._at_once():
             self._dirty = True
         else:
             self._start(1)
 
+    def _at_once(self) -> int:
+        """How many steps may run at once."""
+        return 1 if self.careful or self.suspects else self.slots
+
     def _start(self, wanted: int) -> None:
         """Start up to `wanted` more steps."""
-        alone = self.careful or self.suspects
-        while wanted > 0 and self.running < (1 if alone else self.slots):
+        while wanted > 0 and self.running < self._at_once():
             if self._paused or self.stopping.is_set():
                 return
             wanted -= 1
@@ -86,44 +93,52 @@ class Schedule:
             task.add_done_callback(self._tasks.discard)
 
     def _next_step(self) -> tuple[Callable[[], Result], int]:
-        """The next step, and at how many events its batch is full; 0 where that says nothing."""
+        """The next step, and at how many events its batch is full, where that says something."""
         self._suspects_turn = not self._suspects_turn
         if self.suspects and self._suspects_turn:
-            return self.steps.suspect, 0
+            return self.steps.suspect, SUSPECT
         request = self.pace.request()
         kind = self.steps.announced if self.careful else self.steps.ordinary
+        if not self.retrying and (retry := self.steps.failures.take_due()):
+            self.retrying = True
+            return partial(kind, replace(request, lanes=(retry.lane,), lock_timeout=retry.lock_timeout)), RETRY
         return partial(kind, request), request.limit
 
     async def _step(self, planned: tuple[Callable[[], Result], int]) -> None:
         run, limit = planned
-        wanted = 0
-        try:
-            result = await self.threads.run(run)
-            wanted = max(self._learn(result, limit), self._other_turn(run == self.steps.suspect, result))
-        except ConcurrentUpdate:
-            wanted = 1
-        except BatchTimeout:
-            self.pace.begin()
-            wanted = 1
-        except LaneFailed as error:
-            logger.debug("batch failed, its lanes are retried", error=str(error))
-            self._pause(CONTENTION_PAUSE)
-        except CommitFailed as error:
-            logger.warning("a batch was refused at commit, taking its events one by one", error=str(error))
-            self.pace.one_by_one()
-            wanted = 1
-        except Exception as error:
-            self._pause(self._seconds_for(error))
-        finally:
-            self.running -= 1
+        wanted = await self._run(run, limit)
         if self.one_writer:
             await asyncio.sleep(FILE_FREE)
+        self.running -= 1
+        if limit == RETRY:
+            self.retrying = False
         if not wanted and self._dirty:
             self._dirty = False
             wanted = 1
         self._start(wanted)
         if self.drain and not self.running and not self._paused:
             await self._end_if_drained()
+
+    async def _run(self, run: Callable[[], Result], limit: int) -> int:
+        """Run a step, and learn from it; how many more it calls for."""
+        try:
+            result = await self.threads.run(run)
+            return max(self._learn(result, limit), self._other_turn(limit == SUSPECT, result))
+        except ConcurrentUpdate:
+            return 1
+        except BatchTimeout:
+            self.pace.begin()
+            return 1
+        except LaneFailed as error:
+            logger.debug("batch failed, its lanes are retried", error=str(error))
+            self._pause(CONTENTION_PAUSE)
+        except CommitFailed as error:
+            logger.warning("a batch was refused at commit, taking its events one by one", error=str(error))
+            self.pace.one_by_one()
+            return 1
+        except Exception as error:
+            self._pause(self._seconds_for(error))
+        return 0
 
     def _other_turn(self, suspects: bool, result: Result) -> int:
         """Whether the other turn is called for, after one of the `suspects` or of the other events.

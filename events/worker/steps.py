@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 from django.db import connection
 
@@ -41,6 +42,7 @@ class Steps:
         too long while the database answers counts as its event's failure in the end: it waits and others go on.
         """
         lanes: tuple[int, ...] = ()
+        suspect = request.suspect or 0
         began = time.monotonic()
         try:
             with self.watchdog.watching(), self.membership.work.step() as holding:
@@ -50,9 +52,10 @@ class Steps:
                     lanes = locked
                     holding(locked, events)
 
-                result = run_batch(self._current(request), on_fetched=fetched, repeated=self.failures.repeated)
+                repeated = partial(self.failures.repeated, suspect=suspect)
+                result = run_batch(self._current(request), on_fetched=fetched, repeated=repeated)
         except BatchTimeout as error:
-            self.failures.failed(lanes, error, time.monotonic() - began)
+            self.failures.failed(lanes, error, time.monotonic() - began, suspect)
             mark_suspects(error.ids, alone=request.suspect is not None)
             raise
         except EventError:
@@ -60,9 +63,9 @@ class Steps:
         except Exception as error:
             if not (is_transient(error) and connection.is_usable()):
                 raise
-            self.failures.failed(lanes, error, time.monotonic() - began)
+            self.failures.failed(lanes, error, time.monotonic() - began, suspect)
             raise LaneFailed(str(error)) from error
-        self.failures.succeeded(result.lanes)
+        self.failures.succeeded(result.lanes, suspect)
         # What fails seldom comes alone: some batches are isolated from the start, and not applied twice.
         self._isolate = ISOLATED if result.isolated and result.failed else max(0, self._isolate - 1)
         tell(result.outcome)
@@ -77,15 +80,24 @@ class Steps:
         with self.watchdog.watching():
             seen = peek_batch(self._current(request))
         if not seen.ids:
-            # Only events that wait behind others: a batch that applies none of them may snooze them.
-            return self.ordinary(_only(request, seen)) if seen.read else seen
+            if seen.read:
+                # Only events that wait behind others: a batch that applies none of them may snooze them.
+                return self.ordinary(_only(request, seen))
+            self.failures.succeeded(seen.lanes)
+            return seen
         return self._announced(_only(request, seen), seen.ids)
 
     def suspect(self) -> Result:
-        """Apply one suspect, announced and alone. The caller sees to it that no other batch runs in this process."""
-        for event, lane in suspects():
+        """Apply one suspect, announced and alone; one that failed by a transient error when its retry is due.
+
+        The caller sees to it that no other batch runs in this process.
+        """
+        for event, lane in self.failures.in_turn(suspects()):
+            if (retry := self.failures.take_suspect(event, lane)) is None:
+                continue
+            request = BatchRequest(share=1, limit=1, lanes=(lane,), suspect=event, lock_timeout=retry.lock_timeout)
             try:
-                result = self._announced(BatchRequest(share=1, limit=1, lanes=(lane,), suspect=event), [event])
+                result = self._announced(request, [event])
             except ConcurrentUpdate:
                 continue
             if result.progress:
@@ -101,14 +113,11 @@ class Steps:
             self.membership.announce([])
 
     def _current(self, request: BatchRequest) -> BatchRequest:
-        """The request with its connection's watermarks; for a failing lane alone, or for the others."""
+        """The request with its connection's watermarks, and without the failing lanes unless it is for given lanes."""
         connection.ensure_connection()
         watermarks = self.membership.watermarks.current()
-        request = replace(request, watermarks=watermarks, isolate=self._isolate > 0)
-        if request.lanes:
-            return request
-        due = self.failures.take_due()
-        return replace(request, avoid=self.failures.failing()) if due is None else replace(request, lanes=(due,))
+        avoid = () if request.lanes else self.failures.failing()
+        return replace(request, watermarks=watermarks, isolate=self._isolate > 0, avoid=avoid)
 
 
 def _only(request: BatchRequest, seen: Result) -> BatchRequest:

@@ -29,6 +29,12 @@ from tests.servers import PostgreSQL
 
 T = TypeVar("T")
 
+# Of this database: other tests run on the same server.
+WAITING_FOR_TABLE = """
+select 1 from pg_locks join pg_database on pg_database.oid = pg_locks.database
+where not granted and relation = 'events_event'::regclass and datname = current_database()
+"""
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -252,7 +258,7 @@ class TestPostgreSQL:
         blocker.execute("lock events_event in share mode")
         waiting = commit.append([new(event_id=event_id or str(uuid4()))])
         with bare_connection() as watcher:
-            while not watcher.execute("select 1 from pg_locks where not granted").fetchone():
+            while not watcher.execute(WAITING_FOR_TABLE).fetchone():
                 await asyncio.sleep(0.01)
         return waiting
 

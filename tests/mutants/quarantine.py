@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 BATCH_TESTS = "tests/events/test_batch.py"
 LANE_TESTS = "tests/events/test_lane_failures.py"
+SCHEDULE_TESTS = "tests/events/test_schedule.py"
 CRASHES = "tests/integration/test_crash_points.py"
 
 QUARANTINE = {
@@ -75,44 +76,62 @@ QUARANTINE = {
     "any-success": Mutant(
         "the success of another lane does not end a lane's failures",
         "events/worker/lane_failures.py",
-        "                    self._failing.pop(lane, None)\n",
-        "                    self._failing.clear()\n",
+        "self._failing.pop((lane, suspect), None)",
+        "self._failing.clear()",
         (f"{LANE_TESTS}::test_failures_of_one_lane_are_not_those_of_another",),
     ),
     "failures-of-all-lanes": Mutant(
         "failures are counted for each lane",
         "events/worker/lane_failures.py",
-        "return any((failing := self._failing.get(lane)) and failing.times >= REPEATS for lane in lanes)",
-        "return sum(failing.times for failing in self._failing.values()) >= REPEATS",
+        "(failing := self._failing.get((lane, suspect))) and failing.times >= REPEATS for lane in lanes",
+        "failing.times >= REPEATS for failing in self._failing.values()",
         (f"{LANE_TESTS}::test_failures_of_one_lane_are_not_those_of_another",),
     ),
     "failing-lane-shared": Mutant(
         "a lane that fails shares no batch",
         "events/worker/steps.py",
-        "replace(request, avoid=self.failures.failing()) if due is None",
-        "request if due is None",
-        (f"{LANE_TESTS}::test_one_lane_that_fails_holds_up_none_that_shared_its_batch",),
+        "avoid = () if request.lanes else self.failures.failing()",
+        "avoid: tuple[int, ...] = ()",
+        (f"{LANE_TESTS}::test_a_lane_that_fails_shares_no_batch",),
     ),
     "due-lane-shared": Mutant(
         "a lane that fails is retried alone",
-        "events/worker/steps.py",
-        "if due is None else replace(request, lanes=(due,))",
-        "if due is None else request",
-        (f"{LANE_TESTS}::test_one_lane_that_fails_holds_up_none_that_shared_its_batch",),
+        "events/worker/schedule.py",
+        "lanes=(retry.lane,), lock",
+        "lock",
+        (f"{SCHEDULE_TESTS}::test_others_are_applied_while_the_retry_of_a_failing_lane_waits",),
     ),
     "retry-taken-twice": Mutant(
         "a due lane is retried by one thread",
         "events/worker/lane_failures.py",
-        "                    failing.retry_at = now + failing.pause\n",
+        "        failing.retry_at = now + failing.pause\n",
         "",
         (f"{LANE_TESTS}::test_a_lane_is_retried_at_pauses_that_double_up_to_a_bound",),
     ),
-    "retries-at-once": Mutant(
-        "retries of a lane take a tenth of a thread's time at most",
+    "retries-of-all-lanes-at-once": Mutant(
+        "retries of all lanes together take a tenth of a thread's time at most",
         "events/worker/lane_failures.py",
-        "max(SHARE * seconds, FIRST_PAUSE * 2 ** min(times - 1, 20))",
-        "FIRST_PAUSE * 2 ** min(times - 1, 20)",
-        (f"{LANE_TESTS}::test_retries_of_a_lane_take_a_tenth_of_the_time_at_most",),
+        "        if now < self._next_retry_at:\n            return None\n",
+        "",
+        (
+            f"{LANE_TESTS}::test_retries_of_a_lane_take_a_tenth_of_the_time_at_most",
+            f"{LANE_TESTS}::test_retries_of_many_lanes_take_a_tenth_of_the_time_at_most",
+            f"{LANE_TESTS}::test_a_suspect_that_fails_by_a_lock_holds_up_no_other_suspect",
+        ),
+    ),
+    "innocent-lanes-pause": Mutant(
+        "a batch of many lanes that fails says nothing of how long each of them pauses",
+        "events/worker/lane_failures.py",
+        "SHARE * seconds) if len(lanes) == 1 else 0.0",
+        "SHARE * seconds)",
+        (f"{LANE_TESTS}::test_lanes_that_failed_together_are_retried_at_once_whatever_the_failure_took",),
+    ),
+    "others-wait-for-a-retry": Mutant(
+        "other steps run beside the retry of a failing lane",
+        "events/worker/schedule.py",
+        "self.running > self.retrying or",
+        "self.running or",
+        (f"{SCHEDULE_TESTS}::test_others_are_applied_while_the_retry_of_a_failing_lane_waits",),
     ),
     "lock-timeout-as-failure": Mutant(
         "a lock timeout never becomes an attempt",
