@@ -14,7 +14,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from events.envelope import NewEvent, from_mapping
 from events.log.append_protocol import Append, Appended, FetchDigests, Insert, JustPruned, document
 from events.log.database import array, changed, failing_fast, instant, microseconds_now, run
-from events.log.errors import LOCK_TIMEOUT, is_transient, sqlstate
+from events.log.errors import LOCK_TIMEOUT, is_contention, sqlstate
 from events.wakeup import notify
 
 PATIENCE = "5ms"  # for which a split append waits for an event_id that an open transaction holds
@@ -49,8 +49,9 @@ def append_new(
 ) -> list[Appended]:
     """Append validated events; what became of each, in their order.
 
-    In one transaction, the caller's where there is one; `then` is called in it. Where they `may_split` and the caller
-    has no transaction, events that meet a lock don't hold the others up: see `events.log.append_protocol`.
+    In one transaction, the caller's where there is one; `then` is called in it. Where they `may_split`, which excludes
+    `then`, and the caller has no transaction, events that meet a lock don't hold the others up: see
+    `events.log.append_protocol`.
     """
     append = Append(list(events), may_split=may_split and _splits())
     if not append.events:
@@ -63,7 +64,7 @@ def append_new(
             try:
                 return _append_once(append, then)
             except (DatabaseError, JustPruned) as error:
-                lost = isinstance(error, JustPruned) or is_transient(error, lost_connection=False)
+                lost = isinstance(error, JustPruned) or is_contention(error)
                 if not lost or time.monotonic() > end:
                     raise
                 time.sleep(PAUSE[connection.vendor])

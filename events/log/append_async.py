@@ -18,7 +18,7 @@ from events.envelope import NewEvent
 from events.log.append import PATIENCE, PAUSE, append_new
 from events.log.append_protocol import Append, Appended, FetchDigests, JustPruned, Pause, Step, document
 from events.log.database import array, bound, instant
-from events.log.errors import is_transient
+from events.log.errors import is_contention
 from events.wakeup import bare_parameters, notify
 
 TIMEOUT = 10.0  # seconds for one append, connecting and repeating included; then its outcome is unknown
@@ -112,7 +112,7 @@ class PostgresLog:
                 if connection.closed or connection.broken:
                     await self._discard(connection)
                     raise
-                lost = isinstance(error, JustPruned) or is_transient(error, lost_connection=False)
+                lost = isinstance(error, JustPruned) or is_contention(error)
                 if not lost or time.monotonic() > end:
                     raise
                 await asyncio.sleep(PAUSE["postgresql"])

@@ -48,21 +48,21 @@ def sqlstate(error: BaseException) -> str | None:
     return states[-1] if states else None
 
 
-def is_transient(error: BaseException, *, lost_connection: bool = True) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same work may well succeed when it is simply done again.
 
-    Deadlocks, serialization failures, timeouts, shutdowns, a full disk; with `lost_connection` also a
-    connection that broke, after which it is unknown whether a commit took place.
+    Deadlocks, serialization failures, timeouts, shutdowns, a full disk, and a connection that broke, after which it is
+    unknown whether a commit took place.
     """
     for cause in causes(error):
         if isinstance(cause, psycopg.Error):
             state = cause.sqlstate
             if state is None:
                 if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-                    return lost_connection
+                    return True
                 continue
             if state in TRANSIENT or state.startswith(TRANSIENT_CLASSES):
-                return lost_connection or not state.startswith(("08", "57P"))
+                return True
         elif isinstance(cause, sqlite3.OperationalError):
             code = getattr(cause, "sqlite_errorcode", None)
             if code is not None and code & 0xFF in SQLITE_TRANSIENT:

@@ -13,6 +13,12 @@ from events.log import database
 from events.log.append_protocol import document
 from events.log.database import Rows, bound
 
+# Of this database: other tests run on the same server.
+WAITING_FOR_THE_LOG = """
+select 1 from pg_locks join pg_database on pg_database.oid = pg_locks.database
+where not granted and relation = 'events_event'::regclass and datname = current_database()
+"""
+
 
 def append_in(session: psycopg.Connection[Any], *events: NewEvent) -> None:
     """Append events in the session's transaction."""

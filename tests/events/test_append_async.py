@@ -20,7 +20,7 @@ from events.envelope import NewEvent, from_mapping
 from events.log import append_async, append_protocol
 from events.log.append_async import OutcomeUnknownError, PostgresLog, TooManyAbandonedError
 from events.wakeup import bare_connection
-from tests.events.statements import append_in
+from tests.events.statements import WAITING_FOR_THE_LOG, append_in
 from tests.integration.conftest import ROOT
 from tests.servers import PostgreSQL
 
@@ -112,11 +112,28 @@ async def test_a_group_that_is_repeated_does_not_take_its_own_events_for_duplica
     assert await append(log, [event, known, event]) == ["enqueued", "duplicate", "duplicate"]
 
 
+async def test_an_append_that_finds_the_disk_full_is_not_repeated(
+    log: PostgresLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was repeated for 10 s, and its callers waited for as long."""
+    answer = append_async._answer
+    failures = iter([psycopg.errors.DiskFull("once")])
+
+    async def fail_once(connection: Any, step: Any) -> Any:
+        if error := next(failures, None):
+            raise error
+        return await answer(connection, step)
+
+    monkeypatch.setattr(append_async, "_answer", fail_once)
+    with pytest.raises(psycopg.errors.DiskFull):
+        await log.append([new()])
+
+
 async def until_waiting_for_a_lock() -> None:
     def waits() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("select count(*) from pg_locks where not granted")
-            return bool(cursor.fetchone()[0])
+            cursor.execute(WAITING_FOR_THE_LOG)
+            return bool(cursor.fetchall())
 
     while not await asyncio.to_thread(waits):
         await asyncio.sleep(0.01)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from events.envelope import NewEvent, from_mapping
 from events.log.append import append_new
@@ -30,6 +31,27 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         raise OperationalError from psycopg.errors.DeadlockDetected("once")
 
     before(monkeypatch, name, fail)
+
+
+def full() -> Exception:
+    """What the database raises when its disk is full."""
+    if connection.vendor == "postgresql":
+        return psycopg.errors.DiskFull("no space left on device")
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
+
+
+def test_not_where_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was repeated for 20 s; the caller is told at once, and may have somewhere else to write."""
+
+    def fail(parameters: dict[str, Any]) -> None:
+        raise OperationalError from full()
+
+    before(monkeypatch, "append", fail)
+    with pytest.raises(OperationalError):
+        append_new([new()])
+    assert not Event.objects.exists()
 
 
 def test_with_a_duplicate_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

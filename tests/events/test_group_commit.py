@@ -24,16 +24,11 @@ from events.log.append_protocol import Appended
 from events.models import Event, Pending
 from events.wakeup import bare_connection
 from tests.events.hostile import STRANGE, event
+from tests.events.statements import WAITING_FOR_THE_LOG
 from tests.proxy import Mode, Proxy
 from tests.servers import PostgreSQL
 
 T = TypeVar("T")
-
-# Of this database: other tests run on the same server.
-WAITING_FOR_TABLE = """
-select 1 from pg_locks join pg_database on pg_database.oid = pg_locks.database
-where not granted and relation = 'events_event'::regclass and datname = current_database()
-"""
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -258,7 +253,7 @@ class TestPostgreSQL:
         blocker.execute("lock events_event in share mode")
         waiting = commit.append([new(event_id=event_id or str(uuid4()))])
         with bare_connection() as watcher:
-            while not watcher.execute(WAITING_FOR_TABLE).fetchone():
+            while not watcher.execute(WAITING_FOR_THE_LOG).fetchone():
                 await asyncio.sleep(0.01)
         return waiting
 
