@@ -11,8 +11,9 @@ from django.utils import timezone
 from model_bakery import baker
 from pytest_django import Settings
 
+from events.lanes import did_key, lane_of
 from events.latency import BUCKETS, by_bucket
-from events.models import Event, Pending, Worker
+from events.models import Event, Lane, Pending, Worker
 from events.stats import drain_rate, pending_count, pipeline_metrics
 from events.worker.pruner import Pruner
 from tests.events.states import dead, done, pending
@@ -84,6 +85,28 @@ def test_depth_is_told_by_priority_with_the_age_of_the_oldest() -> None:
     assert metrics["oldest_ready_seconds"]["low"] == pytest.approx(0, abs=5)
     assert metrics["oldest_ready_seconds"]["critical"] is None
     assert (metrics["events_in_queue"], metrics["waiting"], metrics["dead_letters"]) == (6, 1, 1)
+
+
+def test_urgent_events_are_counted_behind_more_others_than_the_capacity(settings: Settings) -> None:
+    """One limit for all priorities, the lowest first, hid them when it mattered."""
+    settings.EVENT_QUEUE_CAPACITY = 2
+    baker.make(Event, priority=0, _quantity=6)
+    pending(priority=3)
+    assert pipeline_metrics()["ready_by_priority"] == {"low": 3, "normal": 0, "high": 0, "critical": 1}
+
+
+@pytest.mark.parametrize("due", [False, True], ids=["ready", "due"])
+def test_the_oldest_is_found_in_whatever_lane_behind_more_others_than_the_capacity(
+    settings: Settings, due: bool
+) -> None:
+    settings.EVENT_QUEUE_CAPACITY = 2
+    Lane.ensure()
+    now = timezone.now()
+    dids = sorted((f"did:plc:{n}" for n in range(12)), key=lambda did: lane_of(did_key(did), Lane.count()))
+    for did, seconds in [(dids[-1], 90), *((did, 30) for did in dids)]:
+        since = now - timedelta(seconds=seconds)
+        pending(did=did, received_at=since, available_at=since if due else None)
+    assert pipeline_metrics()["oldest_ready_seconds"]["normal"] == pytest.approx(90, abs=5)
 
 
 def test_what_is_due_again_is_ready_and_waits_since_its_time_and_not_since_its_receipt() -> None:

@@ -1,22 +1,44 @@
 -- How deep the log is: a name, a priority and a number in each row. No count goes beyond :limit.
-with ready as materialized (
-    select priority, count(*) as events, min(id) as oldest from (
-        select p.priority, p.id from events_pending p indexed by events_ready
-        where p.available_at is null and not p.suspect limit :limit
-    ) group by priority
+select 'ready', 0, count(*) from (
+    select 1 from events_lane l cross join events_pending p indexed by events_ready
+    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 0 limit :limit
 )
-select 'ready', priority, events from ready
 union all
-select 'oldest', ready.priority, (julianday(:now) - julianday(e.received_at)) * 86400
-from ready cross join events_event e on e.id = ready.oldest
+select 'ready', 1, count(*) from (
+    select 1 from events_lane l cross join events_pending p indexed by events_ready
+    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 1 limit :limit
+)
+union all
+select 'ready', 2, count(*) from (
+    select 1 from events_lane l cross join events_pending p indexed by events_ready
+    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 2 limit :limit
+)
+union all
+select 'ready', 3, count(*) from (
+    select 1 from events_lane l cross join events_pending p indexed by events_ready
+    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 3 limit :limit
+)
+union all
+select 'oldest', head.priority, (julianday(:now) - julianday(e.received_at)) * 86400
+from (
+    select each.value as priority, min((
+        select p.id from events_pending p indexed by events_ready
+        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = each.value
+        order by p.id limit 1
+    )) as id
+    from json_each('[0, 1, 2, 3]') each cross join events_lane l group by each.value
+) head cross join events_event e on e.id = head.id
 union all
 select case when p.available_at <= :now then 'due' else 'waiting' end, p.priority, count(*) from (
     select * from events_pending p indexed by events_due where p.available_at is not null and not p.suspect limit :limit
 ) p group by 1, 2
 union all
-select 'overdue', p.priority, (julianday(:now) - julianday(min(p.available_at))) * 86400 from (
-    select * from events_pending p indexed by events_due where p.available_at is not null and not p.suspect limit :limit
-) p group by p.priority
+select 'overdue', each.value, (julianday(:now) - julianday(min((
+    select p.available_at from events_pending p indexed by events_due
+    where p.lane = l.id and p.available_at is not null and not p.suspect and p.priority = each.value
+    order by p.available_at limit 1
+)))) * 86400
+from json_each('[0, 1, 2, 3]') each cross join events_lane l group by each.value
 union all
 select 'suspects', 0, count(*) from (
     select 1 from events_pending p indexed by events_suspects where p.suspect limit :limit) counted
