@@ -1,7 +1,7 @@
 """Decisions about many dead letters: a few are carried out at once, many by workers, a batch a transaction.
 
-What is decided is what was dead when it was asked. A cursor goes up the ids of the dead and never back, so a letter
-that is requeued and dies again meanwhile is not met a second time, and no action can chase its own tail.
+A decision is about the letters that were dead when it was asked. Its cursor only rises along their ids, so a letter
+that is requeued and dies again meanwhile is not changed a second time.
 """
 
 from __future__ import annotations
@@ -28,10 +28,8 @@ from events.stats import pending_count
 
 AT_ONCE = 200  # letters that a request changes itself; more are left to the workers
 WINDOW = 500  # dead letters that a batch looks at
-COUNTED = 250_000  # letters that are counted before one is asked whether he means it
-ROOM = (
-    0.5  # of the log's capacity: a requeue waits while more is pending, so that it never closes the door to new events
-)
+COUNTED = 250_000  # letters that are counted for the confirmation page
+ROOM = 0.5  # of the log's capacity: a requeue waits while more is pending, so that new events are still admitted
 
 State = BulkAction.State
 
@@ -93,17 +91,19 @@ def stop(action: BulkAction, user: AbstractBaseUser) -> bool:
 def run_batch() -> bool:
     """Carry the oldest running action that nobody else is at one batch further; whether there may be more to do."""
     actions = BulkAction.objects.filter(state=State.RUNNING)
-    if not actions.exists():
+    verbs = set(actions.values_list("verb", flat=True))
+    # Asked outside of the transaction: what limits the count would limit the rest of it.
+    if BulkAction.Verb.REQUEUE in verbs and _full():
+        verbs.discard(BulkAction.Verb.REQUEUE)
+    if not verbs:
         return False
     with transaction.atomic():
         # A process that hangs here loses the row when the server ends its transaction, as with lanes.
         set_transaction_limits(conf.batch_timeout)
-        for action in unlocked(actions.order_by("id")):
-            if action.verb == BulkAction.Verb.REQUEUE and _full():
-                continue
+        action = unlocked(actions.filter(verb__in=verbs).order_by("id")).first()
+        if action is not None:
             _advance(action)
-            return True
-    return False
+    return action is not None
 
 
 def _advance(action: BulkAction) -> None:

@@ -92,8 +92,9 @@ def above(watermarks: Sequence[int]) -> dict[str, int]:
 
 def _of_sqlite(id_: int, key: int, _: Any, __: Any, place: str, attempts: int, event_id: str, *columns: Any) -> Entry:
     *same, occurred, received = columns
-    times = occurred and _microseconds(occurred), _microseconds(received)
-    return Entry(*(id_, key, place, attempts, UUID(event_id), *same, *times))
+    # Without its event a pending row has none of these, as on PostgreSQL.
+    times = occurred and _microseconds(occurred), received and _microseconds(received)
+    return Entry(*(id_, key, place, attempts, event_id and UUID(event_id), *same, *times))
 
 
 def _microseconds(stored: str) -> int:

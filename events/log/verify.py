@@ -64,7 +64,8 @@ class Auditor:
             if audit is None:
                 return
             upto, faults = next(verify(audit.last_id), (None, []))
-            faults += outside_lanes()
+            if upto is None:
+                faults = outside_lanes()
             found = audit.found + len(faults)
             changes: dict[str, Any] = {"found": found, "last_id": upto, "faults": max(audit.faults, found)}
             if upto is None:

@@ -25,6 +25,7 @@ class EventQuerySet(models.QuerySet):
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """Create events with their pending rows. Raises ValueError for `ignore_conflicts` and `update_conflicts`."""
+        from events.models.lane import Lane
         from events.models.pending import Pending
 
         if kwargs.get("ignore_conflicts") or kwargs.get("update_conflicts") or len(args) > 1:
@@ -33,8 +34,9 @@ class EventQuerySet(models.QuerySet):
         given = [event.pk is not None for event in events]
         with transaction.atomic(using=self.db):
             created: list[Any] = super().bulk_create(events, *args, **kwargs)
+            lanes = Lane.count()
             Pending.objects.bulk_create(
-                Pending.of(event, id_given=own) for event, own in zip(created, given, strict=True)
+                Pending.of(event, lanes, id_given=own) for event, own in zip(created, given, strict=True)
             )
         return created
 
@@ -91,10 +93,11 @@ class Event(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the row; a new event is also pending."""
+        from events.models.lane import Lane
         from events.models.pending import Pending
 
         new, id_given = self._state.adding, self.pk is not None
         with transaction.atomic(using=kwargs.get("using") or self._state.db):
             super().save(*args, **kwargs)
             if new:
-                Pending.of(self, id_given=id_given).save(force_insert=True)
+                Pending.of(self, Lane.count(), id_given=id_given).save(force_insert=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 
 from events.lanes import lane_of
 from events.models.event import Event
-from events.models.lane import Lane
 
 READY = Q(available_at=None, suspect=False)
 DUE = Q(available_at__isnull=False, suspect=False)
@@ -49,12 +50,18 @@ class Pending(models.Model):
         return f"pending event {self.id}"
 
     @classmethod
-    def of(cls, event: Event, *, id_given: bool) -> Pending:
+    def of(cls, event: Event, lanes: int, *, id_given: bool) -> Pending:
         """The row of a new event; one whose id was given may lie below a watermark and is found by its time."""
         return cls(
             key=event.key,
             id=event.pk,
-            lane=lane_of(event.key, Lane.count()),
+            lane=lane_of(event.key, lanes),
             priority=event.priority,
-            available_at=timezone.now() if id_given else None,
+            available_at=Now() if id_given else None,
         )
+
+
+@receiver(post_delete, sender=Event)
+def _delete_with_event(instance: Event, **_: object) -> None:
+    """Delete the pending row of a deleted event. No foreign key does: it would be looked up for each pruned event."""
+    Pending.objects.filter(key=instance.key, id=instance.pk).delete()

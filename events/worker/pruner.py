@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
-from django.utils import timezone
 
+from events.clock import database_now
 from events.conf import conf
 from events.log.database import unlocked
 from events.models import Attempt, Batch, BulkAction, DeadLetter, Event, Worker
@@ -35,7 +35,7 @@ class Pruner:
     def prune(self) -> None:
         """One round; ends early when stopped."""
         Worker.objects.ended_long_ago().forget()
-        BulkAction.objects.filter(ended_at__lt=timezone.now() - ACTIONS_KEPT).delete()
+        BulkAction.objects.filter(ended_at__lt=database_now() - ACTIONS_KEPT).delete()
         for _ in prune(stopped=self._stopped):
             pass
 
@@ -52,7 +52,7 @@ def prune(*, days: float | None = None, stopped: threading.Event | None = None) 
     letters by their time.
     """
     stopped = stopped or threading.Event()
-    before = timezone.now() - timedelta(days=conf.retention_days if days is None else days)
+    before = database_now() - timedelta(days=conf.retention_days if days is None else days)
     for delete in (_Batches(before).delete, partial(_delete_discarded, before)):
         while True:
             started = time.monotonic()

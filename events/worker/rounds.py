@@ -13,6 +13,8 @@ Round = dict[Apply, list[Entry]]
 
 def decode(entry: Entry) -> None:
     """Let the processor's `decode` make the entry's record. Raises PermanentError where its type has no processor."""
+    if not entry.event_type:
+        raise PermanentError("the row of its event was deleted")
     processor = processor_for(entry.event_type)
     if processor is None:
         raise PermanentError(f"no processor is registered for {entry.event_type!r}")

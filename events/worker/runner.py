@@ -37,6 +37,7 @@ logger = structlog.stdlib.get_logger(__name__)
 
 POLL = 0.25  # seconds: however deaf a worker is, it looks for events this often
 BULK_POLL = 1.0  # seconds between two looks for a bulk action
+BULK_REMINDER = 10  # transient failures in a row between two lines
 BULK_PAUSE = 0.02  # seconds between two of its batches: events are applied meanwhile
 AUDIT_EVERY = 60.0  # seconds between two audits of the low watermarks
 GRACE = 4.0  # seconds that a stopping worker gives the steps in hand
@@ -164,13 +165,18 @@ class Runner:
 
     async def _decide(self) -> None:
         """Carry out what operators decided about many dead letters, a batch at a time, beside the steps."""
+        failures = 0
         while True:
             try:
                 more = await self.threads.run(bulk.run_batch)
+                failures = 0
             except Exception as error:
                 more = False
+                failures += 1
                 if not is_transient(error):
                     logger.error("a bulk action's batch failed", exc_info=error)
+                elif failures % BULK_REMINDER == 0:
+                    logger.warning("a bulk action's batch keeps failing", times=failures, error=str(error))
             if more:
                 self.schedule.wake()
             await asyncio.sleep(BULK_PAUSE if more else BULK_POLL)

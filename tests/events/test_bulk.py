@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.db import connections
+from django.db import connection, connections
 from django.test import override_settings
 from django.utils import timezone
 
@@ -171,6 +171,27 @@ def test_a_requeue_waits_while_the_log_is_half_full_and_a_discard_does_not(opera
     requeue.refresh_from_db()
     discard.refresh_from_db()
     assert (requeue.changed, discard.changed) == (3, 3)
+
+
+@pytest.mark.postgresql
+def test_a_batch_has_the_time_of_a_workers_batch_and_not_that_of_a_count(
+    operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the log is half full was asked in the batch's transaction, and left it 2 s and no sequential scan."""
+    dead(1)
+    ask(operator)
+    settings: list[tuple[str, str]] = []
+    advance = bulk._advance
+
+    def watch(action: BulkAction) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("select current_setting('statement_timeout'), current_setting('enable_sort')")
+            settings.extend(cursor.fetchall())
+        advance(action)
+
+    monkeypatch.setattr(bulk, "_advance", watch)
+    assert bulk.run_batch()
+    assert settings == [("30s", "on")]
 
 
 def test_of_a_user_who_is_gone_there_is_no_entry_and_no_error(operator: User) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -36,6 +36,13 @@ def test_done_and_discarded_events_go_after_the_retention_and_dead_and_pending_o
     assert sum(prune(days=30)) == 2
     assert set(Event.objects.all()) == set(kept)
     assert (Batch.objects.count(), DeadLetter.objects.count()) == (1, 2)
+
+
+@pytest.mark.postgresql
+def test_a_host_whose_clock_is_ahead_prunes_nothing_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    done(finished_at=ago(3))
+    monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + timedelta(days=365))
+    assert sum(prune(days=30)) == 0
 
 
 def test_an_old_letter_is_kept_as_long_after_it_was_requeued_and_done_as_any_other_event() -> None:

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import OperationalError
+from structlog.testing import CapturingLogger
 
+from events import bulk
 from events.log.verify import Auditor
 from events.worker import runner
 from events.worker.fleet import Membership
@@ -23,8 +27,9 @@ def without_database(monkeypatch: pytest.MonkeyPatch) -> Runner:
 
     async def nothing(self: Runner) -> None: ...
 
-    for name in ("_join", "_beat", "_poll", "_decide"):
+    for name in ("_join", "_beat", "_poll"):
         monkeypatch.setattr(Runner, name, nothing)
+    monkeypatch.setattr(bulk, "run_batch", lambda: False)
     monkeypatch.setattr(runner, "Ear", lambda heard: SimpleNamespace(stop=lambda: None))
     monkeypatch.setattr(Schedule, "wake", lambda self: None)
     monkeypatch.setattr(Membership, "leave", lambda self: None)
@@ -55,3 +60,24 @@ def test_a_running_worker_audits_its_watermarks_and_the_log(
 
     asyncio.run(run())
     assert audited == {"watermarks", "log"}
+
+
+def test_a_bulk_action_that_keeps_failing_by_a_transient_error_is_logged(
+    without_database: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was repeated each second for as long as it failed, without a line."""
+    calls = 0
+
+    def fail() -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == 2 * runner.BULK_REMINDER + 1:
+            without_database.loop.call_soon_threadsafe(without_database.stop)
+        raise OperationalError from psycopg.errors.LockNotAvailable("canceled due to lock timeout")
+
+    monkeypatch.setattr(runner, "BULK_POLL", 0.001)
+    monkeypatch.setattr(bulk, "run_batch", fail)
+    lines = CapturingLogger()
+    monkeypatch.setattr(runner, "logger", lines)
+    asyncio.run(without_database.run())
+    assert [call.kwargs["times"] for call in lines.calls if call.method_name == "warning"] == [10, 20]

@@ -77,6 +77,18 @@ def test_a_pending_event_of_a_lane_that_does_not_exist_is_found() -> None:
         call_command("verify_log", stderr=StringIO())
 
 
+def test_an_event_outside_of_the_lanes_is_counted_once_however_many_chunks_the_log_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verify, "CHUNK", 2)
+    for _ in range(6):
+        event = pending()
+    pending_row(event).update(lane=64)
+    whole_pass()
+    audit = Audit.objects.get()
+    assert (audit.faults, audit.examples) == (1, [event.pk])
+
+
 def whole_pass() -> None:
     """Advance the audit to the log's end."""
     Audit.objects.update(completed_at=None)
