@@ -1,13 +1,14 @@
-"""A slow second look at JSON that the fast decoder refused.
+"""Parse JSON that the compiled decoder refused: slower, at any depth, with a stack of its own.
 
-It tells text that is not JSON from JSON that the log can't hold (NUL, lone surrogates, numbers beyond a double,
-deep nesting), at any depth: it keeps its own stack. Pure; positions are in characters.
+It distinguishes what is not JSON from JSON that Python can't decode (lone surrogates, numbers beyond a double, deep
+nesting). Pure; positions are in characters.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from math import inf
 from typing import NamedTuple
 
 DEPTH_LIMIT = 100  # containers within each other
@@ -34,7 +35,7 @@ class NotJsonError(ValueError):
 
 
 class Value(NamedTuple):
-    """Where a JSON value stands in its text, and the first reason why the log can't hold it ("" if it can)."""
+    """Where a JSON value stands in its text, and the first reason why Python can't decode it ("" if it can)."""
 
     start: int
     end: int
@@ -42,7 +43,7 @@ class Value(NamedTuple):
 
 
 def flaw_of(text: str) -> str:
-    """Why the log can't hold the JSON value `text`; "" if it can. Raises NotJsonError."""
+    """Why Python can't decode the JSON value `text`; "" if it can. Raises NotJsonError."""
     value = _read(text, 0)
     _expect_end(text, value.end)
     return value.flaw
@@ -53,40 +54,37 @@ def members(text: str) -> dict[str, Value] | None:
 
     Raises NotJsonError.
     """
-    if not text.lstrip(" \t\n\r").startswith("{"):
-        flaw_of(text)
-        return None
-    found: dict[str, Value] = {}
-    at = _mark(text, 0, "{")
-    if (after := _optional(text, at, "}")) is None:
-        while True:
-            name = _read(text, at)
-            if text[name.start] != '"':
-                raise NotJsonError(text, name.start)
-            value = _read(text, _mark(text, name.end, ":"))
-            found[json.loads(text[name.start : name.end])] = value
-            if (after := _optional(text, value.end, "}")) is not None:
-                break
-            at = _mark(text, value.end, ",")
-    _expect_end(text, after)
-    return found
+    found = _inner(text, "{")
+    return None if found is None else dict(found)
 
 
 def elements(text: str, limit: int) -> list[Value] | None:
     """The first `limit` elements of the JSON array `text`; None if it is another value. Raises NotJsonError."""
-    if not text.lstrip(" \t\n\r").startswith("["):
+    found = _inner(text, "[", limit)
+    return None if found is None else [value for _, value in found]
+
+
+def _inner(text: str, opener: str, limit: float = inf) -> list[tuple[str, Value]] | None:
+    """The first `limit` values in the container that `text` is, with their names in an object."""
+    if not text.lstrip(" \t\n\r").startswith(opener):
         flaw_of(text)
         return None
-    found: list[Value] = []
-    at = _mark(text, 0, "[")
-    if (after := _optional(text, at, "]")) is None:
-        while True:
-            found.append(_read(text, at))
-            if len(found) == limit:
-                return found
-            if (after := _optional(text, found[-1].end, "]")) is not None:
-                break
-            at = _mark(text, found[-1].end, ",")
+    found: list[tuple[str, Value]] = []
+    at = _mark(text, 0, opener)
+    after = _optional(text, at, _CLOSER[opener])
+    while after is None:
+        name = ""
+        if opener == "{":
+            key = _read(text, at)
+            if text[key.start] != '"':
+                raise NotJsonError(text, key.start)
+            name, at = json.loads(text[key.start : key.end]), _mark(text, key.end, ":")
+        value = _read(text, at)
+        found.append((name, value))
+        if len(found) == limit:
+            return found
+        after = _optional(text, value.end, _CLOSER[opener])
+        at = value.end if after else _mark(text, value.end, ",")
     _expect_end(text, after)
     return found
 
@@ -132,8 +130,6 @@ def _read(text: str, at: int) -> Value:
 def _flaw(kind: str | None, token: str) -> str:
     if kind == "string" and "\\u" in token:
         characters = json.loads(token)
-        if "\0" in characters:
-            return "it has a NUL character"
         if any("\ud800" <= character <= "\udfff" for character in characters):
             return "it has a lone surrogate"
     elif kind == "number":

@@ -10,6 +10,6 @@ from events.models import Worker
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnly):
-    """Who works, who said goodbye, who died."""
+    """Worker processes: running, ended and dead ones."""
 
     list_display = ("__str__", "started_at", "heartbeat_at", "stopped_at", "died_at", "slots", "processed", "failed")

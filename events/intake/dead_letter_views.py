@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,11 +22,9 @@ from events.intake.answer import Answer
 from events.intake.body import read_body
 from events.intake.internal import InternalView, response
 from events.intake.selection import Selection
-from events.intake.views import identity
-from events.lanes import lane_of
+from events.intake.views import identity, state
 from events.log.dead_letters import discard, requeue
-from events.models import Event, Lane
-from events.models.dead_letter import DeadLetterQuerySet
+from events.models import Event
 from events.models.fields import decoded
 
 PAGE = 100  # events, unless `limit` asks for fewer or more
@@ -49,17 +48,13 @@ class DeadLettersView(InternalView):
         letters = Filter(**filters).chosen().order_by("-event")
         if "before" in query:
             letters = letters.filter(event__lt=_whole(query, "before", 0))
+        ids = list(letters.values_list("pk", flat=True)[: limit + 1])
+        more = {**filters, "limit": limit, "before": ids[limit - 1]} if len(ids) > limit else None
         # A payload's stored text goes into the answer as it is: to encode a deeply nested one again could fail.
-        letters = (
-            letters.select_related("event").defer("event__payload").annotate(text=Cast("event__payload", TextField()))
-        )
-        page = list(letters[: limit + 1])
-        lanes = Lane.count()
-        more = {**filters, "limit": limit, "before": page[limit - 1].pk} if len(page) > limit else None
+        events = Event.objects.with_state().defer("payload").annotate(text=Cast("payload", TextField()))
+        page = events.filter(pk__in=ids[:limit], state=Event.State.DEAD).order_by("-pk")
         following = f"{reverse('events:dead-letters')}?{urlencode(more)}" if more else None
-        return response(
-            Answer.json(200, {"results": [_letter(each, lanes) for each in page[:limit]], "next": following})
-        )
+        return response(Answer.json(200, {"results": [_letter(event) for event in page], "next": following}))
 
 
 class RequeueView(InternalView):
@@ -67,11 +62,7 @@ class RequeueView(InternalView):
 
     @described.requeue
     def post(self, request: Request) -> Response:
-        selection = _selection(request)
-        ids, more = _bounded(selection.dead())
-        requeued = requeue(ids)
-        _tell("dead letters requeued", selection, requeued)
-        return Response({"requeued": requeued, "more": more})
+        return _change(request, "requeued", lambda ids, note: requeue(ids))
 
 
 class DiscardView(InternalView):
@@ -79,17 +70,18 @@ class DiscardView(InternalView):
 
     @described.discard
     def post(self, request: Request) -> Response:
-        selection = _selection(request)
-        ids, more = _bounded(selection.dead())
-        discarded = discard(ids, note=selection.note)
-        _tell("dead letters discarded", selection, discarded)
-        return Response({"discarded": discarded, "more": more})
+        return _change(request, "discarded", lambda ids, note: discard(ids, note=note))
 
 
-def _tell(what: str, selection: Selection, changed: int) -> None:
-    """A line of the log: the admin's own log takes users only, and a key is none."""
+def _change(request: Request, done: str, change: Callable[[list[int], str], int]) -> Response:
+    """Change the oldest BOUND dead letters of the selection; how many, and whether there are more."""
+    selection = _selection(request)
+    ids = list(selection.dead().order_by("pk").values_list("pk", flat=True)[: BOUND + 1])
+    changed = change(ids[:BOUND], selection.note)
+    # The admin's own log takes users only, and a key is none.
     chosen = selection.filter.given if selection.filter else [str(event_id) for event_id in selection.ids or ()]
-    logger.info(what, events=changed, by="internal key", chosen=chosen, note=selection.note)
+    logger.info(f"dead letters {done}", events=changed, by="internal key", chosen=chosen, note=selection.note)
+    return Response({done: changed, "more": len(ids) > BOUND})
 
 
 def _selection(request: Request) -> Selection:
@@ -107,12 +99,6 @@ def _selection(request: Request) -> Selection:
     return selection
 
 
-def _bounded(letters: DeadLetterQuerySet) -> tuple[list[int], bool]:
-    """The ids of the oldest BOUND letters, and whether there are more."""
-    ids = list(letters.order_by("pk").values_list("pk", flat=True)[: BOUND + 1])
-    return ids[:BOUND], len(ids) > BOUND
-
-
 def _whole(query: Any, name: str, default: int) -> int:
     text = query.get(name, str(default))
     if not (text.isascii() and text.isdecimal() and 0 < int(text[:20]) < 2**63):
@@ -126,20 +112,8 @@ def _text(query: Any, name: str) -> str:
     return str(query[name])
 
 
-def _letter(letter: Any, lanes: int) -> dict[str, Any]:
+def _letter(event: Any) -> dict[str, Any]:
     """A dead letter with its payload; where Python can't decode that, with its text as `raw`."""
-    state = {
-        "state": Event.State.DEAD.label,
-        "lane": lane_of(letter.event.key, lanes),
-        "attempts": letter.attempts,
-        "crashes": 0,
-        "error": letter.error or None,
-        "reason": letter.reason or None,
-        "note": letter.note or None,
-        "worker": None,
-        "available_at": None,
-        "finished_at": letter.died_at,
-    }
-    undecodable = isinstance(decoded(letter.text), str)
-    payload = {"raw": letter.text} if undecodable else {"payload": msgspec.Raw(letter.text.encode())}
-    return {**identity(letter.event), **state, **payload}
+    undecodable = isinstance(decoded(event.text), str)
+    payload = {"raw": event.text} if undecodable else {"payload": msgspec.Raw(event.text.encode())}
+    return {**identity(event), **state(event), **payload}

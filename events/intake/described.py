@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,7 @@ from events.fields import ALLOWED
 from events.intake import problems, shapes
 from events.intake.problems import CONTENT_TYPE, Problem
 
+Place = Literal["query", "header"]
 KEY: dict[str, list[str]] = {"InternalKey": []}
 STAFF: dict[str, list[str]] = {"StaffSession": []}  # for reading only
 
@@ -55,6 +56,8 @@ EXAMPLES: dict[str, Problem] = {
     "too busy": problems.too_busy(),
     "database away": problems.database_away(),
 }
+ENQUEUED = {"index": 0, "status": "enqueued", "event_id": str(EVENT_ID), "error": None}
+REJECTED = {"index": 1, "status": "rejected", "event_id": None, "error": EXAMPLES["not an event"].content}
 READING = ("no key", "wrong key", "database away")
 
 
@@ -66,6 +69,13 @@ def ref(shape: type[msgspec.Struct]) -> dict[str, Any]:
 def one_of(*schemas: dict[str, Any]) -> dict[str, Any]:
     """The schema of what is exactly one of these."""
     return {"oneOf": list(schemas)}
+
+
+def answer(schema: dict[str, Any], description: str, examples: dict[str, Any]) -> OpenApiResponse:
+    """A response with an example under each name."""
+    return OpenApiResponse(
+        schema, description, examples=[OpenApiExample(name, value) for name, value in examples.items()]
+    )
 
 
 def refusals(*names: str) -> dict[tuple[int, str], OpenApiResponse]:
@@ -90,18 +100,15 @@ def header(name: str, schema: Any, description: str, *statuses: int, required: b
     )
 
 
-def query(name: str, schema: dict[str, Any], description: str) -> OpenApiParameter:
-    """A parameter in the address, that may be missing."""
-    return OpenApiParameter(name, schema, OpenApiParameter.QUERY, description=description)
+def query(name: str, schema: dict[str, Any], description: str, place: Place = "query") -> OpenApiParameter:
+    """A parameter that may be missing, in the address or in another `place`."""
+    return OpenApiParameter(name, schema, place, description=description)
 
 
-def sent(name: str, description: str) -> OpenApiParameter:
-    """A request header that may be missing."""
-    return OpenApiParameter(name, {"type": "string"}, OpenApiParameter.HEADER, description=description)
-
-
-CHALLENGE = header("WWW-Authenticate", {"type": "string"}, "the header that carries the key", 401)
-RETRY = header("Retry-After", {"type": "integer", "minimum": 1}, "seconds until it is worth trying again", 503)
+TEXT = {"type": "string"}
+CHALLENGE = header("WWW-Authenticate", TEXT, "the header that carries the key", 401)
+SECONDS = {"type": "integer", "minimum": 1}
+RETRY = header("Retry-After", SECONDS, "seconds until it is worth trying again", 503)
 
 
 def read(operation: str, answer: OpenApiResponse, *others: str, **options: Any) -> Callable[..., Any]:
@@ -142,19 +149,15 @@ post_events = extend_schema(
         ),
     },
     parameters=[
-        sent("X-Request-ID", "the request's name: 1-64 characters of A-Z a-z 0-9 . _ : / + = @ -; else one is made"),
-        sent("traceparent", "W3C Trace Context; kept with the events, ignored where it is not well-formed"),
-        CHALLENGE,
-        header("Retry-After", {"type": "integer", "minimum": 1}, "seconds until it is worth trying again", 429, 503),
-        header(
-            "Retry-After",
-            {"type": "integer", "minimum": 1},
-            "where an event was refused for want of room",
-            207,
-            required=False,
+        query(
+            "X-Request-ID", TEXT, "the request's name: 1-64 of A-Z a-z 0-9 . _ : / + = @ -; else one is made", "header"
         ),
+        query("traceparent", TEXT, "W3C Trace Context; kept with the events, ignored if malformed", "header"),
+        CHALLENGE,
+        header("Retry-After", SECONDS, "seconds until it is worth trying again", 429, 503),
+        header("Retry-After", SECONDS, "where an event was refused for want of room", 207, required=False),
         *(
-            header(name, {"type": "string"}, description, 200, 202, 207, 409, 429, 503, required=False)
+            header(name, TEXT, description, 200, 202, 207, 409, 429, 503, required=False)
             for name, description in (
                 ("RateLimit-Policy", 'the limit: `"events";q=<events>;w=<seconds>`'),
                 ("RateLimit", 'what is left of it: `"events";r=<events>;t=<seconds until all of it is back>`'),
@@ -162,49 +165,23 @@ post_events = extend_schema(
         ),
     ],
     responses={
-        (200, "application/json"): OpenApiResponse(
+        (200, "application/json"): answer(
             ref(shapes.Duplicate),
             "one event, which the log had already",
-            examples=[OpenApiExample("duplicate", {"status": "duplicate", "event_id": str(EVENT_ID)})],
+            {"duplicate": {"status": "duplicate", "event_id": str(EVENT_ID)}},
         ),
-        (202, "application/json"): OpenApiResponse(
+        (202, "application/json"): answer(
             one_of(ref(shapes.Enqueued), ref(shapes.BatchAnswer)),
             "one event that is new, or a batch in which each is enqueued or a duplicate",
-            examples=[
-                OpenApiExample("one event", {"status": "enqueued", "event_id": str(EVENT_ID)}),
-                OpenApiExample(
-                    "a batch",
-                    {
-                        "enqueued": 1,
-                        "duplicates": 0,
-                        "rejected": 0,
-                        "results": [{"index": 0, "status": "enqueued", "event_id": str(EVENT_ID), "error": None}],
-                    },
-                ),
-            ],
+            {
+                "one event": {"status": "enqueued", "event_id": str(EVENT_ID)},
+                "a batch": {"enqueued": 1, "duplicates": 0, "rejected": 0, "results": [ENQUEUED]},
+            },
         ),
-        (207, "application/json"): OpenApiResponse(
+        (207, "application/json"): answer(
             ref(shapes.BatchAnswer),
             "a batch in which some are rejected; the others are in the log",
-            examples=[
-                OpenApiExample(
-                    "one of two",
-                    {
-                        "enqueued": 1,
-                        "duplicates": 0,
-                        "rejected": 1,
-                        "results": [
-                            {"index": 0, "status": "enqueued", "event_id": str(EVENT_ID), "error": None},
-                            {
-                                "index": 1,
-                                "status": "rejected",
-                                "event_id": None,
-                                "error": EXAMPLES["not an event"].content,
-                            },
-                        ],
-                    },
-                )
-            ],
+            {"one of two": {"enqueued": 1, "duplicates": 0, "rejected": 1, "results": [ENQUEUED, REJECTED]}},
         ),
         **refusals(
             *("not an event", "no key", "wrong key", "conflict", "body too large", "another media type"),
@@ -227,9 +204,9 @@ dead_letters = read(
     "not an event",
     tags=["dead letters"],
     parameters=[
-        query("event_type", {"type": "string"}, "only of this type"),
+        query("event_type", TEXT, "only of this type"),
         query("did", {"type": "string", "maxLength": syntax.DID_LIMIT}, "only of this DID"),
-        query("reason", {"type": "string"}, "only of this reason"),
+        query("reason", TEXT, "only of this reason"),
         query("limit", {"type": "integer", "minimum": 1, "default": 100}, "letters on a page; at most 500 are told"),
         query("before", {"type": "integer", "minimum": 1}, "what `next` of the page before has"),
     ],

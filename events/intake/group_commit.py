@@ -1,6 +1,6 @@
-"""Group commit: what arrives while one commit runs goes into the next, and each caller hears after its own.
+"""Group commit: what arrives while one commit runs goes into the next, and each caller is answered after its own.
 
-The flush is a task of its own. A caller that goes away takes nothing with it: its events are committed all the same.
+The flush is a task of its own: the events of a caller that goes away are committed all the same.
 """
 
 from __future__ import annotations
@@ -25,16 +25,12 @@ logger = structlog.stdlib.get_logger(__name__)
 Settle = Callable[[list[Appended]], None]
 
 
-def _nobody(became: list[Appended]) -> None:
-    """Who does not want to be told."""
-
-
 class Waiting(NamedTuple):
-    """One caller's events, and where he hears what became of them."""
+    """One caller's events, and where the answer goes."""
 
     events: list[NewEvent]
     size: int  # bytes of payloads
-    settle: Settle  # told the same, or nothing after a failure, even if the caller has gone
+    settle: Settle  # called with the same, or with nothing after a failure, even if the caller has gone
     heard: asyncio.Future[list[Appended]]
 
 
@@ -47,8 +43,8 @@ class GroupCommit:
         self._flush: asyncio.Task[None] | None = None
         self._latest = 0  # callers in the latest group
 
-    def append(self, events: list[NewEvent], settle: Settle = _nobody) -> asyncio.Future[list[Appended]]:
-        """What becomes of `events`, after the COMMIT of their group, and after `settle` was told the same.
+    def append(self, events: list[NewEvent], settle: Settle = lambda became: None) -> asyncio.Future[list[Appended]]:
+        """What becomes of `events`, after the COMMIT of their group, and after `settle` was called with the same.
 
         Callers are served in the order of their calls. The future has the database's error when it failed. Cancelling
         it changes nothing for the events.
@@ -64,7 +60,7 @@ class GroupCommit:
         return heard
 
     async def close(self) -> None:
-        """Commit what was taken, then let go of the database. A later append starts anew."""
+        """Commit what was taken, then close the connection. A later append opens another."""
         while self._flush is not None:
             await asyncio.shield(self._flush)
         if self._log is not None:
@@ -98,14 +94,14 @@ class GroupCommit:
             self._log = self._log or async_log()
             appended = await self._log.append([event for waiting in group for event in waiting.events])
         except asyncio.CancelledError:
-            # The loop is being taken down. Nobody is left to wait for an answer that will not come.
+            # The loop is being closed: no answer will come.
             self._refuse([*group, *self._queue], OutcomeUnknownError("the append was cut off"))
             self._queue.clear()
             raise
         except Exception as error:
             logger.exception("a group of events was not appended", requests=len(group))
             if isinstance(error, OutcomeUnknownError):
-                # Those who came meanwhile have waited as long for the same server: they are not let wait again.
+                # The others have waited as long for the same server, and do not wait again.
                 group += self._queue
                 self._queue.clear()
             self._refuse(group, error)

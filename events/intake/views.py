@@ -45,7 +45,7 @@ class EventView(InternalView):
     def get(self, request: Request, event_id: UUID) -> Response:
         event: Any = get_object_or_404(Event.objects.with_state().defer("payload"), event_id=event_id)
         failures = [_failure(attempt) for attempt in event.failures.order_by("id")]
-        return Response({**identity(event), **_state(event), "failures": failures})
+        return Response({**identity(event), **state(event), "failures": failures})
 
 
 class NothingView(InternalView):
@@ -73,7 +73,7 @@ def identity(event: Event) -> dict[str, Any]:
     }
 
 
-def _state(event: Any) -> dict[str, Any]:
+def state(event: Any) -> dict[str, Any]:
     """What became of an event that `with_state` has read."""
     return {
         "state": Event.State(event.state).label,

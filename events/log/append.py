@@ -53,7 +53,9 @@ def append_new(
     `then`, and the caller has no transaction, events that meet a lock don't hold the others up: see
     `events.log.append_protocol`.
     """
-    append = Append(list(events), may_split=may_split and _splits())
+    # SQLite's one writer holds everything, and a transaction is one.
+    splits = may_split and connection.vendor == "postgresql" and not connection.in_atomic_block
+    append = Append(list(events), may_split=splits)
     if not append.events:
         return []
     if connection.in_atomic_block:
@@ -120,8 +122,3 @@ def _digests(event_ids: Iterable[UUID]) -> dict[UUID, str]:
         wanted = json.dumps([event_id.hex for event_id in event_ids])
         return {UUID(event_id): digest for event_id, digest in run("digests", event_ids=wanted)}
     return dict(run("digests", event_ids=array(event_ids)))
-
-
-def _splits() -> bool:
-    """Whether an append may be split here: SQLite's one writer holds everything, and a transaction is one."""
-    return connection.vendor == "postgresql" and not connection.in_atomic_block

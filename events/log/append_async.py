@@ -36,7 +36,7 @@ class TooManyAbandonedError(psycopg.OperationalError):
 
 
 class AsyncLog(Protocol):
-    """Appends durably, one call at a time; `close` lets go of what it holds, and a later append takes it again."""
+    """Appends durably, one call at a time; `close` closes its connection, and a later append opens another."""
 
     async def append(self, events: list[NewEvent]) -> list[Appended]: ...
 
@@ -179,7 +179,7 @@ async def _answer(connection: psycopg.AsyncConnection[Any], step: Step) -> Any:
         cursor = await connection.execute(*bound("digests", {"event_ids": array(step.event_ids)}))
         return dict(await cursor.fetchall())
     events = step.events
-    text = await asyncio.to_thread(_document, events) if len(events) > LARGE else _document(events)
+    text = await asyncio.to_thread(document, events, instant) if len(events) > LARGE else document(events, instant)
     try:
         cursor = await connection.execute(*bound("append", {"document": text, "patience": PATIENCE}))
     except psycopg.errors.LockNotAvailable:
@@ -188,10 +188,6 @@ async def _answer(connection: psycopg.AsyncConnection[Any], step: Step) -> Any:
     if cursor.rowcount == len(events):
         return {event.event_id for event in events}
     return {row[0] for row in await cursor.fetchall()}
-
-
-def _document(events: list[NewEvent]) -> str:
-    return document(events, instant)
 
 
 def _readable(connection: psycopg.AsyncConnection[Any]) -> bool:

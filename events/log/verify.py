@@ -40,7 +40,10 @@ def verify(after: int = 0) -> Iterator[tuple[int, list[Fault]]]:
 
 def verify_range(after: int, upto: int) -> list[Fault]:
     """The faults among the events with `after` < id <= `upto`, as one statement sees them."""
-    return [Fault(id_, _problem(places)) for id_, places in run("places", after=after, upto=upto)]
+    return [
+        Fault(id_, f"in {places} places at once" if places else "in no table: it would never be applied")
+        for id_, places in run("places", after=after, upto=upto)
+    ]
 
 
 def outside_lanes() -> list[Fault]:
@@ -72,7 +75,3 @@ class Auditor:
                 changes = {"found": 0, "last_id": 0, "faults": found, "completed_at": Now()}
             examples = [fault.id for fault in faults] or (audit.examples if changes["faults"] else [])
             Audit.objects.filter(pk=Audit.ONLY).update(examples=examples[:EXAMPLES], **changes)
-
-
-def _problem(places: int) -> str:
-    return "in no table: it would never be applied" if places == 0 else f"in {places} places at once"

@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 ('verb', models.CharField(choices=[('requeue', 'requeue'), ('discard', 'discard')], max_length=10)),
                 ('filter', models.JSONField(default=dict, help_text='which letters: fields of events.dead_letters.Filter')),
                 ('note', models.TextField(blank=True, default='')),
-                ('asked_at', models.DateTimeField(help_text='letters that died later are none of its business')),
+                ('asked_at', models.DateTimeField(help_text='letters that died later are not changed')),
                 ('upto', models.BigIntegerField(help_text='the highest id of a dead letter when it was asked')),
                 ('expected', models.IntegerField(help_text='letters that matched when it was asked, as far as they were counted')),
                 ('cursor', models.BigIntegerField(default=0, help_text='letters up to this id were looked at')),

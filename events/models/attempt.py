@@ -7,13 +7,12 @@ from django.utils import timezone
 
 from events.models.event import Event
 
-KEPT = 20  # attempts of an event; what failed before is forgotten
 MESSAGE_LENGTH = 1_000  # characters
 TRACE_LENGTH = 8_000  # characters: a traceback's end, which names the error
 
 
 class Attempt(models.Model):
-    """One failed attempt. Written with its verdict in one transaction, deleted with its event."""
+    """One failed attempt, of the newest 20 of its event. Written with its verdict, deleted with its event."""
 
     id = models.BigAutoField(primary_key=True)
     # Without a constraint in the database: it would look here for each event that is pruned.

@@ -7,11 +7,12 @@ from django.utils import timezone
 
 from events.models.fields import IdsField
 
-SPAN = 100_000  # ids; no row spans as many, so a look-up by id reads a bounded range
-
 
 class Batch(models.Model):
-    """Events that one worker applied in one transaction. An event is in at most one batch."""
+    """Events that one worker applied in one transaction. An event is in at most one batch.
+
+    No row spans 100,000 ids: a look-up by id reads a bounded range.
+    """
 
     last_id = models.BigIntegerField(primary_key=True, help_text="the highest of its ids")
     first_id = models.BigIntegerField(help_text="the lowest of its ids")

@@ -9,9 +9,8 @@ from django.db import models
 class BulkAction(models.Model):
     """One decision about all dead letters that matched a filter when it was asked.
 
-    Its row is all there is to carrying it out: whoever holds the row's lock moves `cursor` over the next dead
-    letters and changes those that match, in one transaction. A process that dies lets go of the lock and leaves
-    cursor and letters where they were.
+    A worker locks its row, moves `cursor` over the next dead letters and changes those that match, in one transaction.
+    If the process dies, that is rolled back, and the next one begins at the same place.
     """
 
     class Verb(models.TextChoices):
@@ -27,7 +26,7 @@ class BulkAction(models.Model):
     filter = models.JSONField(default=dict, help_text="which letters: fields of events.dead_letters.Filter")
     note = models.TextField(default="", blank=True)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    asked_at = models.DateTimeField(help_text="letters that died later are none of its business")
+    asked_at = models.DateTimeField(help_text="letters that died later are not changed")
     upto = models.BigIntegerField(help_text="the highest id of a dead letter when it was asked")
     expected = models.IntegerField(help_text="letters that matched when it was asked, as far as they were counted")
     cursor = models.BigIntegerField(default=0, help_text="letters up to this id were looked at")

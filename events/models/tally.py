@@ -8,8 +8,8 @@ from django.db import models
 class Tally(models.Model):
     """What was done in one lane since the log began.
 
-    A step adds to it in its own transaction, so it says what the log says even if the worker is killed; and as the
-    step holds the lane, no other step waits for the row.
+    A batch adds to the tally of one of its lanes in its own transaction, so that the sum is right even if the worker is
+    killed; and as it holds the lane, no other batch waits for the row. A suspect's batch may count without its lane.
     """
 
     lane = models.SmallIntegerField(primary_key=True)

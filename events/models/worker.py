@@ -20,7 +20,7 @@ class WorkerQuerySet(models.QuerySet):
         return self.filter(Q(stopped_at__lt=Now() - KEPT) | Q(died_at__lt=Now() - KEPT))
 
     def alive(self) -> WorkerQuerySet:
-        """Those with a recent heartbeat and no goodbye."""
+        """Those that are registered and have a recent heartbeat."""
         return self.filter(stopped_at=None, died_at=None, heartbeat_at__gt=Now() - timedelta(seconds=SILENCE))
 
     def forget(self) -> int:
@@ -39,10 +39,10 @@ class WorkerQuerySet(models.QuerySet):
 
 
 class Worker(models.Model):
-    """One worker process, from its start to its goodbye or its death.
+    """One worker process, from its registration to its deregistration or its death.
 
-    A worker that ends in peace sets `stopped_at`. One that does not is found dead by another, which sets
-    `died_at` and makes suspects of the events it had announced.
+    A worker that ends by itself sets `stopped_at`. One that does not is found dead by another, which sets `died_at` and
+    makes suspects of the events that it had announced.
     """
 
     host = models.CharField(max_length=255)

@@ -1,4 +1,4 @@
-"""How a worker is, told from its own memory."""
+"""The condition of a worker, from what its process measures itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AWAY = HEARTBEAT + 1.5
 
 
 class Condition(StrEnum):
-    """One word for a worker. Only a working one counts as ready."""
+    """The condition of a worker. Only a working one counts as ready."""
 
     WORKING = "ok"
     STARTING = "starting"

@@ -1,4 +1,4 @@
-"""Hearing that events were appended: LISTEN on PostgreSQL, the file's version on SQLite. The poll is the floor."""
+"""Notifications of appends: LISTEN on PostgreSQL, the file's version on SQLite. Polling goes on beside them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE = 2.0  # seconds until the next try to listen
 
 
 class Ear:
-    """A thread that calls `heard` whenever somebody appended. `heard` must be safe to call from it."""
+    """A thread that calls `heard` after each append. `heard` must be safe to call from it."""
 
     def __init__(self, heard: Callable[[], None]) -> None:
         self.heard = heard
@@ -41,11 +41,11 @@ class Ear:
             try:
                 with bare_connection() as listening:
                     listening.execute(f"listen {CHANNEL}")
-                    self.heard()  # what was appended while nobody listened
+                    self.heard()  # what was appended before LISTEN
                     while not self._stopped.is_set():
                         for _ in listening.notifies(timeout=1.0, stop_after=1):
                             self.heard()
-            except Exception as error:  # the poll serves meanwhile; the runner tells of an outage
+            except Exception as error:  # polling goes on; the runner logs an outage
                 logger.debug("not listening", error=str(error))
                 self._stopped.wait(PATIENCE)
 

@@ -1,9 +1,9 @@
-"""What worker processes know of each other: heartbeats, deaths, and the events that may have caused them.
+"""Registration, heartbeats and deaths of worker processes, and the events that may have caused the deaths.
 
-Normal steps announce nothing. For five minutes after a worker died without a goodbye the fleet is careful: each
-process runs one step at a time and first writes down which events are in it. Events that a dead worker had
-announced are suspects, and a suspect runs alone in its process. One that is alone at three deaths is dead-lettered.
-So an event that kills its process is found, and innocents do not die of somebody else's `kill -9`.
+Normal steps announce nothing. For five minutes after a worker died without deregistering, each process runs one step at
+a time and first writes its event ids to its row. Events that a dead worker had announced are suspects, and a suspect
+runs alone in its process. One that ran alone in three processes that died is dead-lettered: an event that ends its
+process is found, and no event is dead-lettered for another's crash or for `kill -9`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CAREFUL = 300.0  # seconds that the fleet is careful after a death
 
 
 class Membership:
-    """This process's row, and its eye on the others. Calls come one at a time, each from some thread of it."""
+    """This process's row, and the search for dead ones. Calls come one at a time, from any thread of the process."""
 
     def __init__(self, work: Work, failures: LaneFailures) -> None:
         self.work = work
@@ -78,7 +78,7 @@ class Membership:
         self._last_beat = self._unbroken_since = time.monotonic()
 
     def beat(self) -> bool:
-        """Renew the row, and find the dead; whether the fleet is to be careful."""
+        """Renew the row, and find dead workers; whether steps are to be announced."""
         now = time.monotonic()
         if now - self._last_beat > SILENCE / 3:
             self._unbroken_since = now
@@ -91,11 +91,11 @@ class Membership:
         return self.must_be_careful()
 
     def announce(self, ids: list[int], *, alone: bool = False) -> None:
-        """Write down, before they are applied, which events this process is about to apply."""
+        """Write the ids of the events that this process is about to apply to its row."""
         self._mine().update(announced=ids, alone=alone)
 
     def leave(self) -> None:
-        """Say goodbye."""
+        """Deregister."""
         self._write(stopped_at=Now(), announced=[], alone=False)
 
     def must_be_careful(self) -> bool:
@@ -103,11 +103,11 @@ class Membership:
         return Worker.objects.filter(died_at__gt=Now() - timedelta(seconds=CAREFUL)).exists()
 
     def find_dead(self, *, newcomer: bool = False) -> None:
-        """Mark workers that died, and accuse the events they had announced.
+        """Mark workers that died, and make suspects of the events that they had announced.
 
-        A newcomer believes every silence: where each restart is another host (containers), a process that an event
-        kills within seconds lives too short to have heard one. A worker taken for dead by mistake comes back with
-        its next heartbeat.
+        A `newcomer` takes every worker with an overdue heartbeat for dead: where each restart is another host
+        (containers), a process that an event ends within seconds does not run long enough to observe a whole silence.
+        A worker that was taken for dead by mistake is alive again with its next heartbeat.
         """
         others = Worker.objects.filter(stopped_at=None, died_at=None).exclude(pk=self.id)
         silent = Q(heartbeat_at__lt=Now() - timedelta(seconds=SILENCE))
@@ -146,7 +146,7 @@ class Membership:
             if still.update(died_at=Now()) == 0:
                 return  # another worker was first
             dead = Worker.objects.get(pk=pk)
-            logger.warning("worker died without a goodbye", worker=str(dead), announced=len(dead.announced))
+            logger.warning("worker died", worker=str(dead), announced=len(dead.announced))
             if dead.announced:
                 mark_suspects(dead.announced, alone=dead.alone, worker=str(dead))
 

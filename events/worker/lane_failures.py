@@ -94,15 +94,13 @@ class LaneFailures:
 
     def take_suspect(self, suspect: int, lane: int) -> Retry | None:
         """The try of a suspect that is due: its first one, or a retry."""
-        now = self._clock()
         with self._lock:
-            failing = self._failing.get((lane, suspect))
-            return self._take(lane, suspect, now) if failing is None or failing.retry_at <= now else None
+            return self._take(lane, suspect, self._clock())
 
     def _take(self, lane: int, suspect: int, now: float) -> Retry | None:
-        if now < self._next_retry_at:
-            return None
         failing = self._failing.get((lane, suspect))
+        if now < max(self._next_retry_at, failing.retry_at if failing else 0.0):
+            return None
         if failing is None:
             return Retry(lane, LOCK_TIMEOUT)
         failing.retry_at = now + failing.pause

@@ -21,7 +21,7 @@ CRASHES_ALONE = 3  # an event that was alone in so many crashing processes is de
 
 
 def mark_suspects(ids: Sequence[int], *, alone: bool, worker: str = "") -> None:
-    """Make suspects of events whose process died, or whose batch outlived its time; or judge the one that ran alone.
+    """Make suspects of events whose process died or whose batch outlived its time; of one alone, count a crash.
 
     `worker` is the name of that process; without one it is this.
     """

@@ -1,4 +1,4 @@
-"""The worker process, from its start to its goodbye: an asyncio loop for the schedule and the chores beside it."""
+"""The worker process, from its start to its deregistration: an asyncio loop for the schedule and periodic tasks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from events.worker.work import Work
 
 logger = structlog.stdlib.get_logger(__name__)
 
-POLL = 0.25  # seconds: however deaf a worker is, it looks for events this often
+POLL = 0.25  # seconds between two looks for events, notified or not
 BULK_POLL = 1.0  # seconds between two looks for a bulk action
 BULK_REMINDER = 10  # transient failures in a row between two lines
 BULK_PAUSE = 0.02  # seconds between two of its batches: events are applied meanwhile
@@ -84,7 +84,8 @@ class Runner:
         chores = [asyncio.create_task(chore) for chore in going]
         if not self._stopping.is_set():
             logger.info("worker started", host=self.membership.host, slots=self.slots, lanes=self.schedule.pace.lanes)
-            self._warn_of_lanes()
+            if (lanes := self.schedule.pace.lanes) != conf.lanes:
+                logger.warning("EVENT_LANES differs from the log's number of lanes", setting=conf.lanes, lanes=lanes)
             self.schedule.wake()
         await self._stopping.wait()
         ear.stop()
@@ -104,10 +105,6 @@ class Runner:
     def stopping(self) -> bool:
         """Whether it was told to stop, or has nothing left to do."""
         return self._stopping.is_set()
-
-    def _warn_of_lanes(self) -> None:
-        if (lanes := self.schedule.pace.lanes) != conf.lanes:
-            logger.warning("EVENT_LANES differs from the log's number of lanes", setting=conf.lanes, lanes=lanes)
 
     def _heard(self) -> None:
         """`wake`, for other threads."""
@@ -131,10 +128,11 @@ class Runner:
                 self.outage.is_over()
                 return
             except Exception as error:
-                await self._wait(self.outage.begins_or_goes_on(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), self.outage.begins_or_goes_on(error))
 
     async def _beat(self) -> None:
-        """Heartbeats: they also tell whether to be careful, and move the floors."""
+        """Heartbeats: each also sets whether steps are announced and suspects run, and looks for the low watermarks."""
 
         def beat() -> tuple[bool, bool]:
             careful = self.membership.beat()
@@ -182,26 +180,20 @@ class Runner:
             await asyncio.sleep(BULK_PAUSE if more else BULK_POLL)
 
     async def _finish(self) -> None:
-        """Let the steps in hand end, say goodbye; what takes too long is left to the server to roll back."""
+        """Let running steps end, and deregister; the server rolls back what takes too long."""
         self.pruner.stop()
         clean = await self.schedule.finish(GRACE)
         try:
             await asyncio.wait_for(self.threads.run(self.membership.leave), timeout=0.5)
         except Exception as error:
             clean = False
-            logger.info("left without a goodbye", error=str(error) or "no answer")
+            logger.info("not deregistered", error=str(error) or "no answer")
         self.watchdog.stop()
         logger.info("worker stopped", processed=self.work.figures()["processed"])
         if not clean:
             logging.shutdown()
             os._exit(0)
         self.threads.end()
-
-    async def _wait(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), timeout=seconds)
-        except TimeoutError:
-            return
 
 
 def run(**options: Any) -> None:

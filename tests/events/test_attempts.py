@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from events.log.complete import fail
 from events.log.dead_letters import bury, discard, requeue
 from events.models import Attempt, DeadLetter, Event, Pending
-from events.models.attempt import KEPT, TRACE_LENGTH
+from events.models.attempt import TRACE_LENGTH
 from events.worker.batch import Result
 from events.worker.identity import worker_name
 from events.worker.pruner import prune
@@ -69,11 +69,11 @@ def test_an_event_that_ended_meanwhile_keeps_no_attempt(send: Callable[..., UUID
 
 def test_only_the_newest_attempts_of_an_event_are_kept(send: Callable[..., UUID], take: Callable[..., Result]) -> None:
     send(do="refuse")
-    for _ in range(KEPT + 3):
+    for _ in range(20 + 3):
         take()
         requeue(DeadLetter.objects.values_list("pk", flat=True))
-    assert Attempt.objects.count() == KEPT
-    assert Attempt.objects.latest("id").pk - Attempt.objects.earliest("id").pk == KEPT - 1
+    assert Attempt.objects.count() == 20
+    assert Attempt.objects.latest("id").pk - Attempt.objects.earliest("id").pk == 20 - 1
 
 
 def test_attempts_go_with_their_event(send: Callable[..., UUID], take: Callable[..., Result]) -> None:

@@ -162,7 +162,7 @@ def _of_the_pipeline(now: Figures, condition: Condition) -> Iterator[Notice]:
         yield Notice(
             "warning",
             "A worker died",
-            f"{now.died_recently} ended without a goodbye in the last five minutes. Its events were taken again; "
+            f"{now.died_recently} ended without deregistering in the last five minutes. Its events were taken again; "
             "until then workers run one step at a time, and slower.",
             "Look at its host: was it killed, or out of memory?",
             WORKERS,

@@ -121,7 +121,7 @@ def _worker_row(worker: Worker, alive: bool, stalled: bool, moment: datetime) ->
 def _doing(worker: Worker, alive: bool, stalled: bool) -> tuple[str, str]:
     """A worker's state, and what it is doing."""
     if worker.died_at:
-        return "died", "ended without a goodbye"
+        return "died", "ended without deregistering"
     if worker.stopped_at:
         return "stopped", "ended"
     if not alive:
