@@ -118,7 +118,7 @@ WATERMARKS = {
     "given-id-as-ready": Mutant(
         "a row whose id was given is due and not ready",
         "events/models/pending.py",
-        "available_at=timezone.now() if id_given else None",
+        "available_at=Now() if id_given else None",
         "available_at=None",
         ("tests/events/test_batch.py::test_an_event_whose_id_was_given_is_due_and_not_ready",),
     ),

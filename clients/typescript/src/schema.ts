@@ -798,9 +798,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the request's name: 1-64 characters of A-Z a-z 0-9 . _ : / + = @ -; else one is made */
+                /** @description the request's name: 1-64 of A-Z a-z 0-9 . _ : / + = @ -; else one is made */
                 "X-Request-ID"?: string;
-                /** @description W3C Trace Context; kept with the events, ignored where it is not well-formed */
+                /** @description W3C Trace Context; kept with the events, ignored if malformed */
                 traceparent?: string;
             };
             path?: never;
