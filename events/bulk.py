@@ -13,7 +13,7 @@ import msgspec
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
@@ -150,5 +150,9 @@ def _done(verb: str) -> str:
 
 
 def _full() -> bool:
+    """Whether a requeue has to wait; also where counting takes too long."""
     room = int(conf.queue_capacity * ROOM)
-    return pending_count(room + 1) > room
+    try:
+        return pending_count(room + 1) > room
+    except OperationalError:
+        return True

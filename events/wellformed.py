@@ -1,7 +1,7 @@
 """Parse JSON that the compiled decoder refused: slower, at any depth, with a stack of its own.
 
-It distinguishes what is not JSON from JSON that Python can't decode (lone surrogates, numbers beyond a double, deep
-nesting). Pure; positions are in characters.
+It distinguishes what is not JSON from JSON that can't be decoded (lone surrogates, numbers beyond a double, nesting
+beyond DEPTH_LIMIT). Pure; positions are in characters.
 """
 
 from __future__ import annotations

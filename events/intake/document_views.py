@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -22,12 +20,6 @@ POLICY = (
 
 class SchemaView(InternalView, SpectacularAPIView):
     """The document: YAML, or JSON for who accepts `application/vnd.oai.openapi+json`."""
-
-    authentication_classes = InternalView.authentication_classes
-    permission_classes = InternalView.permission_classes
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        return super(InternalView, self).perform_content_negotiation(request, force=True)
 
 
 class DocsView(InternalView):

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from events import envelope, syntax
+from events import syntax
 from events.payload import PAYLOAD_LIMIT
 
 Did = Annotated[
@@ -59,9 +59,6 @@ class Event(msgspec.Struct):
     occurred_at: Annotated[
         Moment | None, Meta(description="RFC 3339 with a zone, at most 64 characters; -00:00 is refused")
     ] = None
-
-
-Batch = Annotated[list[Event], Meta(max_length=envelope.EVENTS_LIMIT)]
 
 
 class Problem(msgspec.Struct):

@@ -36,7 +36,7 @@ class TooManyAbandonedError(psycopg.OperationalError):
 
 
 class AsyncLog(Protocol):
-    """Appends durably, one call at a time; `close` closes its connection, and a later append opens another."""
+    """Appends durably, one call at a time, until `close`."""
 
     async def append(self, events: list[NewEvent]) -> list[Appended]: ...
 

@@ -1,8 +1,8 @@
 """What an append does, without a database: which statements, in which order, and what their answers mean.
 
 `Append.steps` is a generator. It yields a step, is sent what the database answered, and returns what became of each
-event. What runs it, a thread or an event loop, decides nothing. An append that is repeated after a transient error
-keeps what it knows: events that it inserted itself are not its duplicates.
+event. What runs it, a thread or an event loop, decides nothing. An append that is repeated because it lost to another
+transaction keeps what it knows: events that it inserted itself are not its duplicates.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Row(msgspec.Struct, omit_defaults=True):
 
 
 class Append:
-    """One append. Run `steps` again after a transient error.
+    """One append. Run `steps` again where it lost to another transaction, or after JustPruned.
 
     Where it `may_split`, the events of each part are committed by themselves: the caller's order within a DID is kept,
     its transaction is not.

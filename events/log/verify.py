@@ -67,11 +67,13 @@ class Auditor:
             if audit is None:
                 return
             upto, faults = next(verify(audit.last_id), (None, []))
-            if upto is None:
-                faults = outside_lanes()
+            # A chunk that is not full is the last: where events are appended all the time, no other end is seen.
+            ended = upto is None or upto < audit.last_id + CHUNK
+            if ended:
+                faults = faults + outside_lanes()
             found = audit.found + len(faults)
             changes: dict[str, Any] = {"found": found, "last_id": upto, "faults": max(audit.faults, found)}
-            if upto is None:
+            if ended:
                 changes = {"found": 0, "last_id": 0, "faults": found, "completed_at": Now()}
             examples = [fault.id for fault in faults] or (audit.examples if changes["faults"] else [])
             Audit.objects.filter(pk=Audit.ONLY).update(examples=examples[:EXAMPLES], **changes)

@@ -16,8 +16,7 @@ alter table events_pending set (
 -- Compare DIDs by their bytes: a locale's comparison makes an index probe several times slower.
 alter table events_dead_letter alter column did type varchar(2048) collate "C";
 
--- The state of each event. 100000 is events.models.batch.SPAN: no batch spans as many ids, so the look-up reads a bounded
--- range. The kind of attempt that is left out is events.worker.quarantine.STRIKE.
+-- The state of each event. No batch spans 100000 ids, so the look-up reads a bounded range. The kind of attempt that is left out is events.worker.quarantine.STRIKE.
 create view events_state as
 select e.id,
     case when p.id is not null then 0 when d.discarded_at is not null then 3 when d.id is not null then 2

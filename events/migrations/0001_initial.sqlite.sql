@@ -1,6 +1,5 @@
 -- What models can't express.
--- The state of each event. 100000 is events.models.batch.SPAN: no batch spans as many ids, so the look-up reads a bounded
--- range. The kind of attempt that is left out is events.worker.quarantine.STRIKE.
+-- The state of each event. No batch spans 100000 ids, so the look-up reads a bounded range. The kind of attempt that is left out is events.worker.quarantine.STRIKE.
 create view events_state as
 select e.id,
     case when p.id is not null then 0 when d.discarded_at is not null then 3 when d.id is not null then 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.db.models.signals import post_delete
+from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
 from events.lanes import lane_of
@@ -61,7 +61,7 @@ class Pending(models.Model):
         )
 
 
-@receiver(post_delete, sender=Event)
+@receiver(pre_delete, sender=Event)
 def _delete_with_event(instance: Event, **_: object) -> None:
     """Delete the pending row of a deleted event. No foreign key does: it would be looked up for each pruned event."""
     Pending.objects.filter(key=instance.key, id=instance.pk).delete()

@@ -9,7 +9,8 @@ class Tally(models.Model):
     """What was done in one lane since the log began.
 
     A batch adds to the tally of one of its lanes in its own transaction, so that the sum is right even if the worker is
-    killed; and as it holds the lane, no other batch waits for the row. A suspect's batch may count without its lane.
+    killed; and as it holds the lane, no other batch waits for the row. An event whose
+    commit was refused counts its failure without the lane, and may wait.
     """
 
     lane = models.SmallIntegerField(primary_key=True)

@@ -70,7 +70,7 @@ class Bisection:
                 continue
             try:
                 rounds.decode(entry)
-            except Exception as error:
+            except BaseException as error:  # as below
                 self._fail(entry, error)
             else:
                 decoded.append(entry)

@@ -1,8 +1,8 @@
 """Lanes whose batches fail by transient errors: each is retried alone, and retries take a bounded share of the time.
 
 A batch of many lanes that fails does not show which lane is the cause. So from a lane's failure until its next success
-it shares no batch. A retry of one lane that fails shows the cause, and costs: the next retry of any lane comes after
-nine times as long, and a retry waits for a lock a ninth of its lane's pause.
+it shares no batch. A lane that fails alone is the cause, and costs: the next retry of such a lane comes after nine
+times as long as the failed batch took, or 30 s, and waits for a lock for a ninth of its lane's pause.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 FIRST_PAUSE = 0.05  # seconds between two retries of a lane; doubled with each further failure
 LONGEST_PAUSE = 30.0
-SHARE = 9  # no lane is retried for so many times as long as a failed retry took
+SHARE = 9  # no lane that failed alone is retried for so many times as long as the latest of them took
 LOCK_TIMEOUT = 0.1  # seconds, of a retry at least
 REPEATS = 8  # failures in a row, after which a statement that takes too long counts as its event's failure
 REPORTED_AFTER = 3  # failures in a row, from which on a lane is reported
@@ -30,6 +30,7 @@ class _Failing:
     retry_at: float
     pause: float
     error: str
+    alone: bool  # it was the only lane in the latest batch that failed
 
 
 class Retry(NamedTuple):
@@ -49,21 +50,22 @@ class LaneFailures:
         self._clock = clock
         self._lock = threading.Lock()
         self._failing: dict[tuple[int, int], _Failing] = {}  # by lane and suspect
-        self._next_retry_at = 0.0  # of any lane
+        self._next_retry_at = [0.0, 0.0]  # of any lane and of any suspect that has failed alone
 
     def failed(self, lanes: Sequence[int], error: BaseException, seconds: float = 0.0, suspect: int = 0) -> None:
         """Note that a batch of these lanes failed by a transient error, after so many seconds."""
         now = self._clock()
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:ERROR_LENGTH]
-        rest = min(LONGEST_PAUSE, SHARE * seconds) if len(lanes) == 1 else 0.0
+        alone = len(lanes) == 1
         with self._lock:
-            self._next_retry_at = max(self._next_retry_at, now + rest)
+            if alone:
+                self._next_retry_at[suspect > 0] = now + min(LONGEST_PAUSE, SHARE * seconds)
             for lane in lanes:
                 before = self._failing.get((lane, suspect))
                 times = before.times + 1 if before else 1
                 pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(times - 1, 20))
                 since = before.since if before else now
-                self._failing[lane, suspect] = _Failing(times, since, now + pause, pause, text)
+                self._failing[lane, suspect] = _Failing(times, since, now + pause, pause, text, alone)
 
     def succeeded(self, lanes: Iterable[int], suspect: int = 0) -> None:
         """Note that a batch of these lanes was committed, or that they had nothing to apply."""
@@ -83,26 +85,23 @@ class LaneFailures:
         """The retry that is due, of the lane that failed least; the next caller gets another one."""
         if not self._failing:
             return None
-        now = self._clock()
         with self._lock:
-            due = [
-                (each.times, lane)
-                for (lane, suspect), each in self._failing.items()
-                if not suspect and each.retry_at <= now
-            ]
-            return self._take(min(due)[1], 0, now) if due else None
+            lanes = sorted((each.times, lane) for (lane, suspect), each in self._failing.items() if not suspect)
+            return next((retry for _, lane in lanes if (retry := self._take(lane, 0))), None)
 
     def take_suspect(self, suspect: int, lane: int) -> Retry | None:
         """The try of a suspect that is due: its first one, or a retry."""
         with self._lock:
-            return self._take(lane, suspect, self._clock())
+            return self._take(lane, suspect)
 
-    def _take(self, lane: int, suspect: int, now: float) -> Retry | None:
+    def _take(self, lane: int, suspect: int) -> Retry | None:
         failing = self._failing.get((lane, suspect))
-        if now < max(self._next_retry_at, failing.retry_at if failing else 0.0):
-            return None
         if failing is None:
             return Retry(lane, LOCK_TIMEOUT)
+        now = self._clock()
+        # One that has not failed alone may not be to blame: it waits for its own pause only.
+        if now < failing.retry_at or (failing.alone and now < self._next_retry_at[suspect > 0]):
+            return None
         failing.retry_at = now + failing.pause
         return Retry(lane, max(LOCK_TIMEOUT, failing.pause / SHARE))
 

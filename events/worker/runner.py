@@ -134,10 +134,12 @@ class Runner:
     async def _beat(self) -> None:
         """Heartbeats: each also sets whether steps are announced and suspects run, and looks for the low watermarks."""
 
+        failures = self.membership.failures
+
         def beat() -> tuple[bool, bool]:
             careful = self.membership.beat()
             self.membership.watermarks.look()
-            return careful, bool(suspects())
+            return careful, bool(failures.in_turn(suspects()))
 
         while True:
             await asyncio.sleep(HEARTBEAT)

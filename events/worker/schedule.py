@@ -81,16 +81,17 @@ class Schedule:
         """How many steps may run at once."""
         return 1 if self.careful or self.suspects else self.slots
 
-    def _start(self, wanted: int) -> None:
-        """Start up to `wanted` more steps."""
-        while wanted > 0 and self.running < self._at_once():
-            if self._paused or self.stopping.is_set():
-                return
-            wanted -= 1
+    def _start(self, wanted: int) -> bool:
+        """Start up to `wanted` more steps, and a retry that is due beside them; whether any was started."""
+        before = self.running
+        while wanted > 0 and self.running < self._at_once() and not (self._paused or self.stopping.is_set()):
+            planned = self._next_step()
+            wanted -= planned[1] != RETRY
             self.running += 1
-            task = asyncio.create_task(self._step(self._next_step()))
+            task = asyncio.create_task(self._step(planned))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        return self.running > before
 
     def _next_step(self) -> tuple[Callable[[], Result], int]:
         """The next step, and at how many events its batch is full, where that says something."""
@@ -106,16 +107,18 @@ class Schedule:
 
     async def _step(self, planned: tuple[Callable[[], Result], int]) -> None:
         run, limit = planned
-        wanted = await self._run(run, limit)
-        if self.one_writer:
-            await asyncio.sleep(FILE_FREE)
-        self.running -= 1
-        if limit == RETRY:
-            self.retrying = False
-        if not wanted and self._dirty:
+        wanted = 0
+        try:
+            wanted = await self._run(run, limit)
+            if self.one_writer:
+                await asyncio.sleep(FILE_FREE)
+        finally:
+            self.running -= 1
+            if limit == RETRY:
+                self.retrying = False
+        # Where the retry took the place of another step, that one runs now.
+        if self._start(max(wanted, self._dirty or limit == RETRY)):
             self._dirty = False
-            wanted = 1
-        self._start(wanted)
         if self.drain and not self.running and not self._paused:
             await self._end_if_drained()
 
@@ -131,7 +134,8 @@ class Schedule:
             return 1
         except LaneFailed as error:
             logger.debug("batch failed, its lanes are retried", error=str(error))
-            self._pause(CONTENTION_PAUSE)
+            if limit != RETRY:
+                self._pause(CONTENTION_PAUSE)
         except CommitFailed as error:
             logger.warning("a batch was refused at commit, taking its events one by one", error=str(error))
             self.pace.one_by_one()

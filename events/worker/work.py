@@ -79,7 +79,7 @@ class Work:
 
     @contextmanager
     def step(self) -> Iterator[Holding]:
-        """A step of this thread; what it yields is told the batch, which is in hand until the step ends.
+        """A step of this thread; what it yields is called with the batch, which is reported until the step ends.
 
         A step with a batch is busy from its beginning, whatever becomes of it; one that found nothing was not.
         """

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.test import override_settings
 from django.utils import timezone
 
@@ -171,6 +171,21 @@ def test_a_requeue_waits_while_the_log_is_half_full_and_a_discard_does_not(opera
     requeue.refresh_from_db()
     discard.refresh_from_db()
     assert (requeue.changed, discard.changed) == (3, 3)
+
+
+def test_a_log_that_cannot_be_counted_holds_up_requeues_and_no_discards(
+    operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead(3)
+    ask(operator)
+    ask(operator, "discard", note="spam")
+
+    def fail(limit: int) -> int:
+        raise OperationalError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(bulk, "pending_count", fail)
+    run()
+    assert list(BulkAction.objects.order_by("id").values_list("changed", flat=True)) == [0, 3]
 
 
 @pytest.mark.postgresql

@@ -20,6 +20,8 @@ from events.worker.runner import Runner
 from events.worker.schedule import Schedule
 from events.worker.watermarks import LowWatermarks
 
+BEAT = Runner._beat
+
 
 @pytest.fixture
 def without_database(monkeypatch: pytest.MonkeyPatch) -> Runner:
@@ -60,6 +62,27 @@ def test_a_running_worker_audits_its_watermarks_and_the_log(
 
     asyncio.run(run())
     assert audited == {"watermarks", "log"}
+
+
+def test_a_suspect_that_another_process_applied_is_no_longer_reported_as_failing(
+    without_database: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = without_database.membership.failures
+    for _ in range(5):
+        failures.failed((3,), TimeoutError("lock timeout"), suspect=7)
+    monkeypatch.setattr(runner, "HEARTBEAT", 0.001)
+    monkeypatch.setattr(runner, "suspects", list)
+    monkeypatch.setattr(Membership, "beat", lambda self: False)
+    monkeypatch.setattr(LowWatermarks, "look", lambda self: None)
+    assert failures.report()
+
+    async def run() -> None:
+        beating = asyncio.create_task(BEAT(without_database))
+        while failures.report():
+            await asyncio.sleep(0.001)
+        beating.cancel()
+
+    asyncio.run(run())
 
 
 def test_a_bulk_action_that_keeps_failing_by_a_transient_error_is_logged(

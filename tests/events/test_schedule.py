@@ -94,11 +94,54 @@ def test_others_are_applied_while_the_retry_of_a_failing_lane_waits(monkeypatch:
             clock[0] += 1
             worker.schedule.wake()
             assert await asyncio.to_thread(began.wait, 30)
+            assert await asyncio.to_thread(ordinary.wait, 30)
+            ordinary.clear()
             worker.schedule.wake()
             assert await asyncio.to_thread(ordinary.wait, 30)
             may_end.set()
 
     asyncio.run(run())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_retry_of_a_failing_lane_uses_up_no_wake_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event of the wake-up was applied at the next poll."""
+    ran: list[tuple[int, ...]] = []
+
+    def step(request: BatchRequest) -> Result:
+        ran.append(request.lanes)
+        return Result()
+
+    async def run() -> None:
+        async with joined() as worker:
+            monkeypatch.setattr(worker.schedule.steps, "ordinary", step)
+            worker.schedule.steps.failures.failed((3,), TimeoutError("lock timeout"))
+            monkeypatch.setattr(worker.schedule.steps.failures, "_clock", lambda: time.monotonic() + 1)
+            worker.schedule.wake()  # once
+
+    asyncio.run(run())
+    assert ran == [(3,), ()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_step_that_is_cancelled_leaves_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[BatchRequest] = []
+
+    def step(request: BatchRequest) -> Result:
+        ran.append(request)
+        if len(ran) == 1:
+            raise asyncio.CancelledError
+        return Result()
+
+    async def run() -> None:
+        async with joined() as worker:
+            monkeypatch.setattr(worker.schedule.steps, "ordinary", step)
+            for _ in range(2):
+                worker.schedule.wake()
+                await worker.schedule.finish(10)
+
+    asyncio.run(run())
+    assert len(ran) == 2
 
 
 @pytest.mark.django_db(transaction=True)

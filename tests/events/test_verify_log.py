@@ -115,6 +115,18 @@ def test_the_background_audit_walks_the_log_a_chunk_at_a_time_and_health_reports
     assert health().reason == "the audit found events in no known state"
 
 
+def test_a_pass_of_the_audit_ends_though_events_are_appended_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "CHUNK", 4)
+    stray = pending()
+    pending_row(stray).update(lane=64)
+    Audit.objects.create(pk=Audit.ONLY, last_id=stray.pk - 1)
+    for _ in range(3):
+        pending()
+        Auditor().advance()
+    audit = Audit.objects.get()
+    assert (audit.completed_at is not None, audit.faults) == (True, 1)
+
+
 def test_a_fault_that_is_gone_is_forgotten_with_the_next_whole_pass() -> None:
     lost = pending()
     row = pending_row(lost).get()

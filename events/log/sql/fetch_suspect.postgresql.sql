@@ -6,6 +6,6 @@ with restore as materialized (
 select c.id, c.key, c.suspect, null, c.ctid::text, c.attempts, e.event_id, e.event_type, e.did, e.priority, e.payload,
     e.version, e.rev, (extract(epoch from e.occurred_at) * 1000000)::bigint,
     (date_part('epoch', e.received_at) * 1000000)::bigint
-from restore, events_pending c join events_event e on e.id = c.id
+from restore, events_pending c left join events_event e on e.id = c.id
 where c.id = :'event' and c.suspect and (c.available_at is null or c.available_at <= clock_timestamp())
     and not exists (select 1 from events_pending b where b.key = c.key and b.id < c.id)
