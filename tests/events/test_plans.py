@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -9,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from events.log.database import bound
-from events.log.fetch import fetch, lock_lanes, set_transaction_limits
+from events.log.fetch import above, fetch, lock_lanes, set_transaction_limits
 from events.log.watermark import lowest_ready
 from events.models import Event, Pending
 
@@ -112,6 +113,23 @@ def test_completing_finds_them_so_with_the_plan_that_was_kept_from_an_empty_log(
         "worker": "w",
     }
     assert "Tid Scan on events_pending" in plan("complete", generic=True, **parameters)
+
+
+@pytest.mark.parametrize("name", ["depth", "fail", "fetch_suspect"])
+def test_an_event_is_looked_up_by_its_id_with_the_plan_that_was_kept_from_an_empty_log(name: str) -> None:
+    """To its planner an index that has the id in the second place looked as cheap: five million entries were read."""
+    given = {
+        "depth": {"limit": 10, **above(NO_WATERMARKS)},
+        "fail": {"document": "[]", "worker": "w"},
+        "fetch_suspect": {"event": 1},
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("vacuum analyze events_event, events_pending")
+        cursor.execute("set enable_seqscan = off; set enable_sort = off")
+        how = plan(name, generic=True, **given[name]).splitlines()
+        cursor.execute("reset enable_seqscan; reset enable_sort")
+    looked_up = [(index, condition) for index, condition in pairwise(how) if " on events_event e" in index]
+    assert looked_up and all("_pkey" in index or "key =" in condition for index, condition in looked_up), how
 
 
 def test_the_planner_is_free_again_for_the_processors(never_analyzed: None) -> None:
