@@ -19,10 +19,10 @@ PATIENCE = 2.0  # seconds until the next try to listen
 
 
 class Ear:
-    """A thread that calls `heard` after each append. `heard` must be safe to call from it."""
+    """A thread that calls `on_append` after each append. `on_append` must be safe to call from it."""
 
-    def __init__(self, heard: Callable[[], None]) -> None:
-        self.heard = heard
+    def __init__(self, on_append: Callable[[], None]) -> None:
+        self.on_append = on_append
         self._stopped = threading.Event()
         vendor = connection.vendor
         if vendor == "sqlite":
@@ -41,10 +41,10 @@ class Ear:
             try:
                 with bare_connection() as listening:
                     listening.execute(f"listen {CHANNEL}")
-                    self.heard()  # what was appended before LISTEN
+                    self.on_append()  # what was appended before LISTEN
                     while not self._stopped.is_set():
                         for _ in listening.notifies(timeout=1.0, stop_after=1):
-                            self.heard()
+                            self.on_append()
             except Exception as error:  # polling goes on; the runner logs an outage
                 logger.debug("not listening", error=str(error))
                 self._stopped.wait(PATIENCE)
@@ -59,6 +59,6 @@ class Ear:
                 version = file.execute("pragma data_version").fetchone()[0]
                 if version != seen:
                     seen = version
-                    self.heard()
+                    self.on_append()
         except sqlite3.Error as error:
             logger.warning("the database file can't be watched, polling instead", error=str(error))

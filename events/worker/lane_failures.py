@@ -28,7 +28,6 @@ class _Failing:
     times: int
     since: float
     retry_at: float
-    pause: float
     error: str
     alone: bool  # it was the only lane in the latest batch that failed
 
@@ -63,9 +62,8 @@ class LaneFailures:
             for lane in lanes:
                 before = self._failing.get((lane, suspect))
                 times = before.times + 1 if before else 1
-                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(times - 1, 20))
                 since = before.since if before else now
-                self._failing[lane, suspect] = _Failing(times, since, now + pause, pause, text, alone)
+                self._failing[lane, suspect] = _Failing(times, since, now + _pause(times), text, alone)
 
     def succeeded(self, lanes: Iterable[int], suspect: int = 0) -> None:
         """Note that a batch of these lanes was committed, or that they had nothing to apply."""
@@ -102,8 +100,8 @@ class LaneFailures:
         # One that has not failed alone may not be to blame: it waits for its own pause only.
         if now < failing.retry_at or (failing.alone and now < self._next_retry_at[suspect > 0]):
             return None
-        failing.retry_at = now + failing.pause
-        return Retry(lane, max(LOCK_TIMEOUT, failing.pause / SHARE))
+        failing.retry_at = now + _pause(failing.times)
+        return Retry(lane, max(LOCK_TIMEOUT, _pause(failing.times) / SHARE))
 
     def in_turn(self, suspects: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """(id, lane) of suspects, those first that failed least.
@@ -133,3 +131,7 @@ class LaneFailures:
             for (lane, _), each in failing
             if each.times >= REPORTED_AFTER
         ][:REPORTED]
+
+
+def _pause(times: int) -> float:
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(times - 1, 20))

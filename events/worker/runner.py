@@ -133,7 +133,6 @@ class Runner:
 
     async def _beat(self) -> None:
         """Heartbeats: each also sets whether steps are announced and suspects run, and looks for the low watermarks."""
-
         failures = self.membership.failures
 
         def beat() -> tuple[bool, bool]:

@@ -104,7 +104,7 @@ QUARANTINE = {
     "retry-taken-twice": Mutant(
         "a due lane is retried by one thread",
         "events/worker/lane_failures.py",
-        "        failing.retry_at = now + failing.pause\n",
+        "        failing.retry_at = now + _pause(failing.times)\n",
         "",
         (f"{LANE_TESTS}::test_a_lane_is_retried_at_pauses_that_double_up_to_a_bound",),
     ),

@@ -1,23 +1,10 @@
 -- How deep the log is: a name, a priority and a number in each row. No count goes beyond :limit.
-select 'ready', 0, count(*) from (
-    select 1 from events_lane l cross join events_pending p indexed by events_ready
-    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 0 limit :limit
-)
-union all
-select 'ready', 1, count(*) from (
-    select 1 from events_lane l cross join events_pending p indexed by events_ready
-    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 1 limit :limit
-)
-union all
-select 'ready', 2, count(*) from (
-    select 1 from events_lane l cross join events_pending p indexed by events_ready
-    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 2 limit :limit
-)
-union all
-select 'ready', 3, count(*) from (
-    select 1 from events_lane l cross join events_pending p indexed by events_ready
-    where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = 3 limit :limit
-)
+select 'ready', each.value, (
+    select count(*) from (
+        select 1 from events_lane l cross join events_pending p indexed by events_ready
+        where p.lane = l.id and p.available_at is null and not p.suspect and p.priority = each.value limit :limit
+    )
+) from json_each('[0, 1, 2, 3]') each
 union all
 select 'oldest', head.priority, (julianday(:now) - julianday(e.received_at)) * 86400
 from (
